@@ -1,0 +1,47 @@
+import type { Socket } from "node:net";
+import type { NodeResponse } from "./types.ts";
+
+/** An HTTP/1 response as Node makes it. */
+export interface BareResponse extends NodeResponse {
+  readonly socket: (Socket & { readonly _httpMessage?: unknown }) | null;
+  readonly chunkedEncoding: boolean;
+  readonly outputData: readonly unknown[];
+  readonly writableCorked: number;
+  readonly _headerSent: boolean;
+  readonly _writeRaw: unknown;
+}
+
+/**
+ * Finds the `write` that Node's own HTTP/1 responses have; `undefined` for any other response.
+ *
+ * `res.write` turns one chunk into four writes (its size, a line break, the chunk, a line break)
+ * and a cork with its timer. Writing the same bytes to the socket as one string costs half. But
+ * whoever wraps a response (compression, tracing, a mock) must see what is written: so this looks
+ * for the class that frames chunks, and for anything that stands before its `write`.
+ */
+export function findNativeWrite(response: NodeResponse): unknown {
+  // These have classes of the same shape, above sockets that are not the connection.
+  if ("Deno" in globalThis || "Bun" in globalThis) return undefined;
+  let owner = response as Partial<BareResponse> | null;
+  while (owner && !Object.hasOwn(owner, "_writeRaw"))
+    owner = Object.getPrototypeOf(owner) as typeof owner;
+  const write = owner?.write;
+  const isNative = write?.name === "write" && write.length === 3 && response.write === write;
+  return isNative && (response as BareResponse)._writeRaw === owner?._writeRaw ? write : undefined;
+}
+
+/**
+ * May frames go to the response's socket right now? Not if it was wrapped meanwhile, nor when bytes
+ * in the response must go first: its head, a cork, an earlier response on the same connection.
+ */
+export function isBare(response: NodeResponse, nativeWrite: unknown): response is BareResponse {
+  const res = response as BareResponse;
+  return (
+    nativeWrite !== undefined &&
+    res.write === nativeWrite &&
+    res._headerSent &&
+    res.socket?._httpMessage === res &&
+    res.outputData.length === 0 &&
+    res.writableCorked === 0
+  );
+}

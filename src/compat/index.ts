@@ -1,0 +1,1 @@
+export { ServerSentEvent } from "../core/events.ts";

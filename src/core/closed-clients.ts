@@ -1,0 +1,85 @@
+import { invalid } from "./frame.ts";
+import { shared } from "./shared.ts";
+import type { ClosedClients } from "./types.ts";
+
+/** How long a client stays closed, where nobody said otherwise. */
+const HOUR_MS = 3_600_000;
+
+/** What {@link MemoryClosedClients} takes. */
+export interface MemoryClosedClientsOptions {
+  /** Milliseconds that a mark stays, from the last time it was set. Defaults to 1 h. */
+  ttl?: number | undefined;
+  /** How many marks are held; the oldest goes first. Defaults to 100 000. */
+  maxEntries?: number | undefined;
+}
+
+/**
+ * The registry of one process: bounded and expiring. A mark is not used up by being looked at, so
+ * a second or tenth retry is refused like the first. When it forgets, a client gets in: a wrong 204
+ * would be worse than a missed one.
+ */
+export class MemoryClosedClients implements ClosedClients {
+  readonly #ttlMs: number;
+  readonly #maxEntries: number;
+  /** Marks by the time they expire; oldest first, because setting a mark moves it to the end. */
+  readonly #expiryById = new Map<string, number>();
+
+  /** @throws TypeError if an option is not a positive number. */
+  constructor({ ttl = HOUR_MS, maxEntries = 100_000 }: MemoryClosedClientsOptions = {}) {
+    if (!(ttl > 0)) throw invalid("create MemoryClosedClients", "ttl", "must be positive", ttl);
+    if (!(maxEntries > 0)) {
+      throw invalid("create MemoryClosedClients", "maxEntries", "must be positive", maxEntries);
+    }
+    this.#ttlMs = ttl;
+    this.#maxEntries = maxEntries;
+  }
+
+  has(id: string): boolean {
+    const expiry = this.#expiryById.get(id);
+    if (expiry === undefined) return false;
+    if (expiry > performance.now()) return true;
+    this.#expiryById.delete(id);
+    return false;
+  }
+
+  add(id: string): void {
+    const now = performance.now();
+    this.#expiryById.delete(id);
+    this.#expiryById.set(id, now + this.#ttlMs);
+    for (const [oldest, expiry] of this.#expiryById) {
+      if (expiry > now && this.#expiryById.size <= this.#maxEntries) break;
+      this.#expiryById.delete(oldest);
+    }
+  }
+}
+
+/** The registry of endpoints that were given none. */
+export function sharedClosedClients(): ClosedClients {
+  return shared("closed-clients", () => new MemoryClosedClients());
+}
+
+/** The registry's key. An id is one line, so the last line of a key is always the id. */
+export function closedClientKey(scope: string, id: string): string {
+  return scope === "" ? id : `${scope}\n${id}`;
+}
+
+/**
+ * Closing ids say themselves that their bearer is to be refused, and until when, so that any
+ * process can answer 204 with nothing stored. They are not secrets: who forges one refuses himself.
+ */
+const CLOSING_ID = /^evt-closed\.([0-9a-z]{1,10})\.[0-9a-f]{32}$/;
+
+/** Makes an id for the last frame of a client that is closed for good: 128 random bits, 1 h. */
+export function createClosingId(): string {
+  // The wall clock, because another process may have to judge it.
+  const expiry = Math.ceil((Date.now() + HOUR_MS) / 1000).toString(36);
+  const random = crypto.getRandomValues(new Uint8Array(16));
+  return `evt-closed.${expiry}.${Array.from(random, (byte) => byte.toString(16).padStart(2, "0")).join("")}`;
+}
+
+/** Is it a closing id, and if so one that still counts? */
+export function readClosingId(id: string): "none" | "valid" | "expired" {
+  const expiry = CLOSING_ID.exec(id)?.[1];
+  if (expiry === undefined) return "none";
+  return parseInt(expiry, 36) * 1000 > Date.now() ? "valid" : "expired";
+}

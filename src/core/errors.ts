@@ -1,0 +1,49 @@
+/** What an {@link EventEndpointError} can be about. The README lists each with its remedy. */
+export type EventEndpointErrorCode =
+  /** The client did not read and was cut off; its response body ends with this error. */
+  | "slow-client"
+  /** The source given to `pipe()` or returned by a handler failed; the body ends with this error. */
+  | "source-failed";
+
+/** An operational failure. Wrong arguments are a `TypeError` instead. */
+export class EventEndpointError extends Error {
+  /** Which failure it is: stable, made for `switch`. */
+  readonly code: EventEndpointErrorCode;
+
+  constructor(code: EventEndpointErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = "EventEndpointError";
+    this.code = code;
+  }
+}
+
+/**
+ * Tells the user's `onError` of a fault in the user's own code. An `onError` that fails itself has
+ * nobody left to tell, and must not take the process (and every other stream in it) down.
+ */
+export function reportError(
+  onError: ((error: unknown, context: { stage: ErrorStage }) => unknown) | undefined,
+  error: unknown,
+  stage: ErrorStage,
+): void {
+  try {
+    const result = onError?.(error, { stage });
+    if (result instanceof Promise) result.catch(ignore); // an async onError that failed
+  } catch {
+    // see above
+  }
+}
+
+/** Where a fault handed to `onError` came from. */
+export type ErrorStage =
+  /** A source of `pipe()` threw, rejected, or failed while it was cancelled. */
+  | "source"
+  /** `toMessage` threw, or an item could not be formatted (serialised, or its id was invalid). */
+  | "message"
+  /** The handler given to `eventHandler()` threw or rejected. */
+  | "handler"
+  /** The closed-clients registry threw; the client was let in. */
+  | "closed-clients";
+
+/** For promises whose failure is already known by another way; say which at the call. */
+export function ignore(): void {}

@@ -1,0 +1,97 @@
+import type { CloseCode, EventFields } from "./types.ts";
+
+/** What {@link ServerSentEvent} takes besides its type. */
+export interface ServerSentEventInit extends EventInit {
+  /** What the client gets as `data`: a string as it is, anything else serialised by the endpoint. */
+  data?: unknown;
+  /** What the client returns as `Last-Event-ID` after a reconnect. */
+  id?: EventFields["id"];
+  /** Milliseconds that the client waits before it reconnects. */
+  retry?: EventFields["retry"];
+}
+
+/**
+ * An event made to be sent: `endpoint.dispatchEvent(new ServerSentEvent("tick", { data }))` runs
+ * the local listeners and then sends it, unless it is `cancelable` and one of them prevented it.
+ */
+export class ServerSentEvent extends Event {
+  readonly #data: unknown;
+  readonly #id: EventFields["id"];
+  readonly #retry: EventFields["retry"];
+
+  /** @param type what the client's listeners are for; `"message"` is what `onmessage` hears. */
+  constructor(type: string, { data = "", id, retry, ...init }: ServerSentEventInit = {}) {
+    super(type, init);
+    this.#data = data;
+    this.#id = id;
+    this.#retry = retry;
+  }
+
+  /** The data as it was given. */
+  get data(): unknown {
+    return this.#data;
+  }
+
+  /** The id as it was given; `undefined` if none. */
+  get id(): EventFields["id"] {
+    return this.#id;
+  }
+
+  /** The reconnection time as it was given; `undefined` if none. */
+  get retry(): EventFields["retry"] {
+    return this.#retry;
+  }
+}
+
+/** Fired once at an endpoint, whatever ended its stream. */
+export class CloseEvent extends Event {
+  /** What ended the stream. */
+  readonly code: CloseCode;
+  /** Text for people: the one given to `close()`, else `""`. */
+  readonly reason: string;
+  /** `false` when events that `send()` had accepted had to be thrown away. */
+  readonly wasClean: boolean;
+
+  constructor(type: "close", init: { code: CloseCode; reason: string; wasClean: boolean }) {
+    super(type);
+    this.code = init.code;
+    this.reason = init.reason;
+    this.wasClean = init.wasClean;
+  }
+}
+
+/** A message as found in an event: nothing in it is checked yet. */
+export interface EventPayload {
+  data: unknown;
+  event?: unknown;
+  id?: unknown;
+  retry?: unknown;
+}
+
+/**
+ * Finds what of an event is to be sent; `undefined` if it is a local one.
+ *
+ * Events are recognised by their shape: a `MessageEvent` may come from another realm, a polyfill
+ * or a framework's copy of the class.
+ */
+export function readEventPayload(event: Event): EventPayload | undefined {
+  const { type, data, detail, id, retry, lastEventId } = event as Event & Record<string, unknown>;
+  const name = type === "message" ? undefined : type;
+  // MessageEvent. It has no way to say "no id", only "".
+  if (typeof lastEventId === "string" && "data" in event) {
+    return { data, event: name, id: lastEventId === "" ? undefined : lastEventId };
+  }
+  // ServerSentEvent
+  if ("data" in event && "id" in event) return { data, event: name, id, retry };
+  // CustomEvent
+  if (typeof detail === "object" && detail !== null && "data" in detail) {
+    const message = detail as EventPayload;
+    return {
+      data: message.data,
+      event: message.event ?? name,
+      id: message.id,
+      retry: message.retry,
+    };
+  }
+  return undefined;
+}

@@ -1,0 +1,50 @@
+/**
+ * Where frames go: one HTTP response, of whatever server. Adapters implement it; the core decides
+ * what is written and when. A sink never throws for what a client does.
+ */
+export interface Sink {
+  /**
+   * `true` once the client can take bytes. A response that its server has not begun to read is
+   * neither kept alive nor stalled.
+   */
+  readonly started: boolean;
+  /** Bytes written and not yet taken by the operating system or the stream's reader. */
+  readonly bufferedAmount: number;
+  /** A number that changes whenever bytes are taken; compared for equality only. */
+  readonly progress: number;
+
+  /** Takes the owner and answers with the head. Called once, before anything else. */
+  open(owner: SinkOwner, head: ResponseHead): void;
+  /** Writes whole frames. Everything is taken: see `bufferedAmount`. */
+  write(text: string): void;
+  /** How many bytes `write(text)` will add. */
+  byteLength(text: string): number;
+  /**
+   * Ends the response after what was written; with an error, so that the client can tell that it is
+   * not complete. The owner's `sinkClosed` follows, sooner or later.
+   */
+  end(error?: Error): void;
+  /** Breaks the response off and drops what waits. */
+  abort(error: Error): void;
+}
+
+/** What a sink tells its owner. */
+export interface SinkOwner {
+  /** Bytes were taken. */
+  sinkDrained(): void;
+  /**
+   * The response is over: after `end()`, because everything was taken, or at any time, because the
+   * client left. May be told more than once.
+   */
+  sinkClosed(clean: boolean): void;
+}
+
+/** The head of the answer. */
+export interface ResponseHead {
+  /** 200 opens a stream, 204 tells an `EventSource` never to come back. */
+  readonly status: 200 | 204;
+  /** The application's headers. */
+  readonly headers: readonly [name: string, value: string][];
+  /** The first bytes of the stream, which leave with the head; none if the response has no body. */
+  readonly preamble: string;
+}

@@ -1,0 +1,395 @@
+import {
+  closedClientKey,
+  createClosingId,
+  readClosingId,
+  sharedClosedClients,
+} from "./closed-clients.ts";
+import { Delivery, type DeliveryChange } from "./delivery.ts";
+import { type ErrorStage, EventEndpointError, reportError } from "./errors.ts";
+import { CloseEvent, type EventPayload, readEventPayload } from "./events.ts";
+import {
+  formatComment,
+  formatMessage,
+  formatRetry,
+  type FrameFields,
+  invalid,
+  KEEP_ALIVE_FRAME,
+  readEventName,
+  readFields,
+  readRetry,
+} from "./frame.ts";
+import { readHeaders } from "./headers.ts";
+import { readOptions, type StreamOptions } from "./options.ts";
+import { pipeSource } from "./pipe.ts";
+import { readLastEventId, type RequestInfo } from "./request.ts";
+import type { Sink } from "./sink.ts";
+import type {
+  CloseCode,
+  CloseOptions,
+  DefaultEvents,
+  EndpointEventMap,
+  EventEndpointOptions,
+  EventFields,
+  Message,
+  PipeOptions,
+  Source,
+} from "./types.ts";
+
+/** Shared answers: a send that need not wait allocates nothing. */
+const ACCEPTED = Promise.resolve(true);
+const REFUSED = Promise.resolve(false);
+
+const NO_FRAME = "";
+
+/** Breaks a stream off because code of the user's failed. For the package, not for users. */
+export let failStream: (stream: EventStream<never>, error: unknown, stage: ErrorStage) => void;
+
+/**
+ * One event stream to one client, over whatever sink: the state machine that `EventEndpoint` is
+ * built on. It is open until the first reason to end it, and says so exactly once.
+ */
+export abstract class EventStream<Events = DefaultEvents> extends EventTarget {
+  readonly #options: StreamOptions;
+  readonly #delivery: Delivery;
+  /** Whether listeners can have been added: an end before that is told later. */
+  #constructed = false;
+  #lastEventId = "";
+  /** What ended the stream, and the text given with it. */
+  #code: CloseCode | undefined;
+  #reason = "";
+  #finished: Promise<void> | undefined;
+  #resolveFinished: (() => void) | undefined;
+  #isFinished = false;
+  #abortController: AbortController | undefined;
+  #unfollowSignal: (() => void) | undefined;
+
+  static {
+    failStream = (stream, error, stage) => stream.#fail(error, stage);
+  }
+
+  protected constructor(
+    sink: Sink,
+    request: RequestInfo,
+    options: EventEndpointOptions | undefined,
+  ) {
+    super();
+    // Everything that can throw comes before the first byte.
+    this.#options = readOptions(options);
+    const headers = readHeaders(options?.headers);
+    this.#delivery = new Delivery(sink, this.#options, (change) => this.#onDelivery(change));
+
+    if (this.#refuses(readLastEventId(request, this.#options.lastEventIdParams))) {
+      this.#code = "refused";
+      this.#delivery.start({ status: 204, headers, preamble: NO_FRAME });
+    } else {
+      const isHead = request.method === "HEAD";
+      if (isHead) this.#code = "closed";
+      const preamble = isHead ? NO_FRAME : this.#createPreamble();
+      this.#delivery.start({ status: 200, headers, preamble });
+    }
+    if (!this.closed) this.#followSignal();
+    this.#constructed = true;
+  }
+
+  /**
+   * What the client received last, as far as the server can tell: the id that its reconnect
+   * brought, then the id that was sent last. `""` if none.
+   */
+  get lastEventId(): string {
+    return this.#lastEventId;
+  }
+
+  /** `true` from the moment nothing more can be sent, whoever ended the stream. */
+  get closed(): boolean {
+    return this.#code !== undefined;
+  }
+
+  /** Bytes that `send()` accepted and that the operating system or the reader has not yet taken. */
+  get bufferedAmount(): number {
+    return this.#delivery.bufferedAmount;
+  }
+
+  /** Aborted when the endpoint closes: for `fetch()`, timers and async iterators made for it. */
+  get signal(): AbortSignal {
+    if (!this.#abortController) {
+      this.#abortController = new AbortController();
+      if (this.closed) this.#abortController.abort();
+    }
+    return this.#abortController.signal;
+  }
+
+  /**
+   * Sends a message, which the client's `onmessage` gets.
+   *
+   * @param data a string is sent as it is (its line breaks arrive as LF), anything else through
+   *   `options.serialize`
+   * @param idOrFields the event's id, or its `id`, `event` and `retry`
+   * @returns `true` once the bytes are accepted and less than `highWaterMark` is waiting; `false`
+   *   if the endpoint is closed, or closes while this waits. Never rejects, needs no `await`.
+   * @throws TypeError (at once, with nothing written) if the data cannot be serialised or a field
+   *   cannot be sent as it is
+   */
+  send(data: unknown, idOrFields?: string | EventFields | null): Promise<boolean> {
+    if (this.closed) return REFUSED;
+    return this.#send(data, readFields("send", idOrFields));
+  }
+
+  /**
+   * Sends an event of a type of its own, which the client gets by `addEventListener(event, …)`.
+   * Everything else is as in {@link send}.
+   */
+  sendEvent<Type extends keyof Events & string>(
+    event: Type,
+    data: Events[Type],
+    idOrFields?: string | Omit<EventFields, "event"> | null,
+  ): Promise<boolean> {
+    if (this.closed) return REFUSED;
+    const fields = readFields("send", idOrFields);
+    return this.#send(data, { ...fields, event: readEventName("send", event) });
+  }
+
+  /**
+   * Sends a message and returns at once: `true` when it was handed on, `false` when closed.
+   *
+   * @throws TypeError as {@link send}
+   */
+  dispatchMessage(data: unknown): boolean {
+    return !this.closed && this.#accept(this.#format(data, readFields("send", null)), undefined);
+  }
+
+  /**
+   * Sends a comment, which clients ignore: for people who read the stream. `true` when it was
+   * handed on, `false` when closed.
+   */
+  dispatchComment(comment: string): boolean {
+    return !this.closed && this.#delivery.accept(formatComment(`${comment}`));
+  }
+
+  /**
+   * Runs the local listeners and then sends the event, if it is one to be sent: a `MessageEvent`,
+   * a `ServerSentEvent`, or a `CustomEvent` whose `detail` is `{ data, event?, id?, retry? }`.
+   * Any other event stays here.
+   *
+   * @returns `false` if the endpoint is closed or a listener called `preventDefault()` on a
+   *   cancelable event, which then is not sent
+   * @throws TypeError as {@link send}, before any listener runs
+   */
+  override dispatchEvent(event: Event): boolean {
+    if (this.closed) return false;
+    const payload = readEventPayload(event);
+    if (!payload) return super.dispatchEvent(event);
+    const fields = readFields("send", payload);
+    const frame = this.#format(payload.data, fields);
+    return super.dispatchEvent(event) && this.#accept(frame, fields.id);
+  }
+
+  /**
+   * Sends everything that a source gives, waiting whenever the client does not keep up.
+   *
+   * An item is data, unless it is an event as in {@link dispatchEvent}, or `toMessage` makes a
+   * message of it (or of nothing: `undefined` skips the item). When the client leaves, the
+   * source's `return()` or `cancel()` is called once. When the source ends, the endpoint closes
+   * and the client is told not to come back; with `end: "keep-open"`, it stays. When the source
+   * fails, `onError` is told and the stream is broken off, so that the client can tell.
+   *
+   * @returns a promise for the end of the piping, which never rejects
+   * @throws TypeError if `source` is nothing that can be read, or its reader is taken
+   */
+  pipe<T>(
+    source: Source<T>,
+    toMessage?: ((item: T) => Message | Event | null | undefined) | null,
+    options?: PipeOptions,
+  ): Promise<void> {
+    return pipeSource(source as Source, toMessage as ((item: unknown) => unknown) | null, options, {
+      signal: this.signal,
+      send: (payload) => this.#send(payload.data, readFields("send", payload)),
+      ended: () => void this.#end("source-ended", this.#formatGoodbye(undefined)),
+      failed: (error, stage) => this.#fail(error, stage),
+    });
+  }
+
+  /**
+   * Ends the stream after what was sent. By itself that makes an `EventSource` reconnect.
+   * `close(true)` makes it stop: it sends a last event (type `options.closeEvent`) whose id is
+   * answered with 204 in any process, and puts `lastEventId` into `options.closedClients`, so ids
+   * must be unique for each client.
+   *
+   * @returns a promise for the moment when nothing is on its way any more; it never rejects
+   * @throws TypeError if `reconnectionTime` is not a valid `retry`
+   */
+  close(options: boolean | CloseOptions = false): Promise<void> {
+    const {
+      noReconnect = false,
+      reconnectionTime,
+      reason = "",
+    } = typeof options === "object" ? options : { noReconnect: options };
+    const retry = readRetry("close", "reconnectionTime", reconnectionTime);
+    if (this.closed) return this.#whenFinished();
+    if (noReconnect) {
+      this.#markClosed();
+      return this.#end("no-reconnect", this.#formatGoodbye(retry), reason);
+    }
+    return this.#end("closed", retry === undefined ? NO_FRAME : formatRetry(retry), reason);
+  }
+
+  /** Closes the endpoint: `await using events = …`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  override addEventListener<Type extends keyof EndpointEventMap>(
+    type: Type,
+    listener: ((this: this, event: EndpointEventMap[Type]) => unknown) | null,
+    options?: AddEventListenerOptions | boolean,
+  ): void;
+  override addEventListener(
+    type: string,
+    listener: EventListenerOrEventListenerObject | null,
+    options?: AddEventListenerOptions | boolean,
+  ): void;
+  override addEventListener(
+    type: string,
+    listener: unknown,
+    options?: AddEventListenerOptions | boolean,
+  ): void {
+    super.addEventListener(type, listener as EventListener, options);
+  }
+
+  #followSignal(): void {
+    const { signal } = this.#options;
+    if (!signal) return;
+    const abort = () => void this.#end("aborted", NO_FRAME);
+    if (signal.aborted) return abort();
+    signal.addEventListener("abort", abort);
+    // A signal may live as long as the server: it must not keep every stream that it outlived.
+    this.#unfollowSignal = () => signal.removeEventListener("abort", abort);
+  }
+
+  #send(data: unknown, fields: FrameFields): Promise<boolean> {
+    const frame = this.#format(data, fields);
+    if (!this.#accept(frame, fields.id)) return REFUSED;
+    return this.#delivery.whenDrained() ?? ACCEPTED;
+  }
+
+  #format(data: unknown, fields: FrameFields): string {
+    return formatMessage(this.#serialize(data), fields);
+  }
+
+  #serialize(data: unknown): string {
+    if (typeof data === "string") return data;
+    let text: unknown;
+    try {
+      text = this.#options.serialize(data);
+    } catch (cause) {
+      throw new TypeError('Cannot send: "data" cannot be serialized', { cause });
+    }
+    if (typeof text === "string") return text;
+    throw invalid("send", "data", "has no serialized form", data);
+  }
+
+  #accept(frame: string, id: string | undefined): boolean {
+    // The serializer or a listener may have closed the endpoint.
+    if (this.closed || !this.#delivery.accept(frame)) return false;
+    if (id !== undefined) this.#lastEventId = id;
+    return true;
+  }
+
+  /** The first bytes; something has to leave at once, or the client's `open` waits with it. */
+  #createPreamble(): string {
+    const { reconnectionTime } = this.#options;
+    return reconnectionTime === undefined ? KEEP_ALIVE_FRAME : formatRetry(reconnectionTime);
+  }
+
+  /**
+   * The last frame for a client that is not to come back. It is a named event with data, because
+   * Firefox and others ignore the id of a frame that raises no event.
+   */
+  #formatGoodbye(retry: number | undefined): string {
+    return formatMessage("", { event: this.#options.closeEvent, id: createClosingId(), retry });
+  }
+
+  /** Decides on 204, and takes over the id that the client brought unless it is one of ours. */
+  #refuses(id: string): boolean {
+    const closingId = readClosingId(id);
+    if (closingId !== "none") return closingId === "valid";
+    this.#lastEventId = id;
+    const { closedClients, closedClientsScope } = this.#options;
+    // Strictly: the promise of a registry that was made asynchronous must not refuse everybody.
+    return (
+      id !== "" &&
+      this.#guardRegistry(() => closedClients.has(closedClientKey(closedClientsScope, id))) === true
+    );
+  }
+
+  /** For the client that never gets the last frame, or keeps a cursor of its own. */
+  #markClosed(): void {
+    const { closedClients, closedClientsScope } = this.#options;
+    const id = this.#lastEventId;
+    if (id === "") return;
+    this.#guardRegistry(() => closedClients.add(closedClientKey(closedClientsScope, id)));
+  }
+
+  #guardRegistry<T>(use: () => T): T | undefined {
+    try {
+      return use();
+    } catch (error) {
+      reportError(this.#options.onError, error, "closed-clients");
+      return undefined;
+    }
+  }
+
+  #end(code: CloseCode, lastFrame: string, reason = ""): Promise<void> {
+    if (!this.closed) {
+      this.#code = code;
+      this.#reason = reason;
+      const failed = code === "source-failed";
+      this.#delivery.end(
+        lastFrame,
+        failed ? new EventEndpointError(code, "The source of the event stream failed") : undefined,
+      );
+    }
+    return this.#whenFinished();
+  }
+
+  #fail(error: unknown, stage: ErrorStage): void {
+    // That the user's code gave up because the stream is over is no fault of it.
+    if (error !== this.#abortController?.signal.reason) {
+      reportError(this.#options.onError, error, stage);
+    }
+    void this.#end("source-failed", NO_FRAME);
+  }
+
+  #whenFinished(): Promise<void> {
+    if (this.#isFinished) return Promise.resolve();
+    return (this.#finished ??= new Promise((resolve) => (this.#resolveFinished = resolve)));
+  }
+
+  #onDelivery(change: DeliveryChange): void {
+    switch (change) {
+      case "max-duration":
+        void this.#end(change, NO_FRAME);
+        break;
+      case "slow-client":
+        // Also when it was closed already, and does not take what is left.
+        this.#code ??= change;
+        this.#delivery.abort(new EventEndpointError(change, "The client did not read the stream"));
+        break;
+      case "ending":
+        this.#code ??= "client-left";
+        this.#unfollowSignal?.();
+        this.#abortController?.abort();
+        break;
+      default:
+        this.#finish(change === "ended");
+    }
+  }
+
+  #finish(wasClean: boolean): void {
+    // Nobody can listen to an endpoint that is still being made.
+    if (!this.#constructed) return queueMicrotask(() => this.#finish(wasClean));
+    this.#isFinished = true;
+    this.#resolveFinished?.();
+    const code = this.#code as CloseCode;
+    super.dispatchEvent(new CloseEvent("close", { code, reason: this.#reason, wasClean }));
+  }
+}

@@ -1,0 +1,95 @@
+import { isFetchRequest, readFetchRequest } from "./adapters/fetch/request.ts";
+import { BodySink } from "./adapters/fetch/sink.ts";
+import { checkNodeResponse, readNodeRequest } from "./adapters/node/request.ts";
+import { ResponseSink } from "./adapters/node/sink.ts";
+import type { NodeRequest, NodeResponse } from "./adapters/node/types.ts";
+import { invalid } from "./core/frame.ts";
+import { acceptsEventStream, type RequestInfo } from "./core/request.ts";
+import { EventStream } from "./core/stream.ts";
+import type { DefaultEvents, EventEndpointOptions } from "./core/types.ts";
+
+/**
+ * Turns one HTTP request into a stream of Server-Sent Events, on any JavaScript server.
+ *
+ * @example On `node:http`, `node:https`, `node:http2`, and with the raw pair of Express, Fastify
+ * or Koa:
+ * ```ts
+ * http.createServer((req, res) => {
+ *   const events = new EventEndpoint(req, res);
+ *   events.send("Hello");
+ * });
+ * ```
+ *
+ * @example With everything that answers a `Request` with a `Response`:
+ * ```ts
+ * export default {
+ *   fetch(req: Request) {
+ *     const events = new EventEndpoint(req);
+ *     events.send("Hello");
+ *     return events.response;
+ *   },
+ * };
+ * ```
+ *
+ * @typeParam Events the data of each event type, checked by `sendEvent()`
+ * @see https://html.spec.whatwg.org/multipage/server-sent-events.html
+ */
+export class EventEndpoint<
+  Req extends Request | NodeRequest = Request | NodeRequest,
+  Events = DefaultEvents,
+> extends EventStream<Events> {
+  readonly #response: Response | null;
+
+  /**
+   * Opens the stream: status, headers and a first byte leave at once. A request whose client was
+   * closed for good is answered with 204, and a HEAD request with the headers alone; then the
+   * endpoint is `closed` from the start.
+   *
+   * @throws TypeError if an argument or option is wrong, with nothing written
+   */
+  constructor(request: Req & Request, options?: EventEndpointOptions);
+  constructor(request: Req & NodeRequest, response: NodeResponse, options?: EventEndpointOptions);
+  constructor(
+    request: Request | NodeRequest,
+    responseOrOptions?: NodeResponse | EventEndpointOptions,
+    nodeOptions?: EventEndpointOptions,
+  ) {
+    if (isFetchRequest(request)) {
+      const sink = new BodySink(request.signal);
+      super(sink, readFetchRequest(request), responseOrOptions as EventEndpointOptions);
+      this.#response = sink.response;
+    } else {
+      checkNodeRequest(request);
+      const response = checkNodeResponse(responseOrOptions as NodeResponse | undefined);
+      super(new ResponseSink(response), readNodeRequest(request), nodeOptions);
+      this.#response = null;
+    }
+  }
+
+  /** What a fetch-style handler returns; `null` on Node, where `res` was answered. */
+  get response(): Req extends Request ? Response : null {
+    return this.#response as Req extends Request ? Response : null;
+  }
+
+  /**
+   * Would this client take an event stream? Follows the `Accept` header: its most specific range
+   * that matches `text/event-stream` must not have weight 0; without the header, anything goes.
+   *
+   * @see https://www.rfc-editor.org/rfc/rfc9110#section-12.5.1
+   */
+  static accepts(request: Request | NodeRequest): boolean {
+    return acceptsEventStream(readRequest(request).header("accept"));
+  }
+}
+
+function readRequest(request: Request | NodeRequest): RequestInfo {
+  return isFetchRequest(request)
+    ? readFetchRequest(request)
+    : readNodeRequest(checkNodeRequest(request));
+}
+
+function checkNodeRequest(request: NodeRequest | undefined): NodeRequest {
+  if (typeof request?.headers === "object") return request;
+  const kinds = "must be a Request or an http.IncomingMessage";
+  throw invalid("open an event stream", "request", kinds, request);
+}
