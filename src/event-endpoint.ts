@@ -91,5 +91,5 @@ function readRequest(request: Request | NodeRequest): RequestInfo {
 function checkNodeRequest(request: NodeRequest | undefined): NodeRequest {
   if (typeof request?.headers === "object") return request;
   const kinds = "must be a Request or an http.IncomingMessage";
-  throw invalid("open an event stream", "request", kinds, request);
+  throw invalid("request", kinds, request);
 }

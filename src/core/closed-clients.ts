@@ -1,4 +1,6 @@
+import { reportError } from "./errors.ts";
 import { invalid } from "./frame.ts";
+import type { StreamOptions } from "./options.ts";
 import { shared } from "./shared.ts";
 import type { ClosedClients } from "./types.ts";
 
@@ -26,10 +28,8 @@ export class MemoryClosedClients implements ClosedClients {
 
   /** @throws TypeError if an option is not a positive number. */
   constructor({ ttl = HOUR_MS, maxEntries = 100_000 }: MemoryClosedClientsOptions = {}) {
-    if (!(ttl > 0)) throw invalid("create MemoryClosedClients", "ttl", "must be positive", ttl);
-    if (!(maxEntries > 0)) {
-      throw invalid("create MemoryClosedClients", "maxEntries", "must be positive", maxEntries);
-    }
+    if (!(ttl > 0)) throw invalid("ttl", "must be positive", ttl);
+    if (!(maxEntries > 0)) throw invalid("maxEntries", "must be positive", maxEntries);
     this.#ttlMs = ttl;
     this.#maxEntries = maxEntries;
   }
@@ -58,23 +58,46 @@ export function sharedClosedClients(): ClosedClients {
   return shared("closed-clients", () => new MemoryClosedClients());
 }
 
-/** The registry's key. An id is one line, so the last line of a key is always the id. */
-export function closedClientKey(scope: string, id: string): string {
-  return scope === "" ? id : `${scope}\n${id}`;
+/** What of a stream's options says which client is meant, and where it is remembered. */
+type Registry = Pick<StreamOptions, "closedClients" | "closedClientsScope" | "onError">;
+
+/** Was the client with this id closed for good? A registry that fails lets it in. */
+export function isClosedClient(registry: Registry, id: string): boolean {
+  // Strictly: the promise of a registry that was made asynchronous must not refuse everybody.
+  return useRegistry(registry, id, (clients, key) => clients.has(key)) === true;
+}
+
+/** For a client that never gets its closing id, or keeps a cursor of its own. */
+export function markClosedClient(registry: Registry, id: string): void {
+  useRegistry(registry, id, (clients, key) => clients.add(key));
+}
+
+function useRegistry<T>(
+  { closedClients, closedClientsScope, onError }: Registry,
+  id: string,
+  use: (clients: ClosedClients, key: string) => T,
+): T | undefined {
+  if (id === "") return undefined;
+  try {
+    // An id is one line, so the last line of a key is always the id.
+    return use(closedClients, (closedClientsScope && `${closedClientsScope}\n`) + id);
+  } catch (error) {
+    reportError(onError, error, "closed-clients");
+    return undefined;
+  }
 }
 
 /**
  * Closing ids say themselves that their bearer is to be refused, and until when, so that any
  * process can answer 204 with nothing stored. They are not secrets: who forges one refuses himself.
  */
-const CLOSING_ID = /^evt-closed\.([0-9a-z]{1,10})\.[0-9a-f]{32}$/;
+const CLOSING_ID = /^evt-closed\.([0-9a-z]{1,10})(\.\d{1,10}){4}$/;
 
 /** Makes an id for the last frame of a client that is closed for good: 128 random bits, 1 h. */
 export function createClosingId(): string {
   // The wall clock, because another process may have to judge it.
   const expiry = Math.ceil((Date.now() + HOUR_MS) / 1000).toString(36);
-  const random = crypto.getRandomValues(new Uint8Array(16));
-  return `evt-closed.${expiry}.${Array.from(random, (byte) => byte.toString(16).padStart(2, "0")).join("")}`;
+  return `evt-closed.${expiry}.${crypto.getRandomValues(new Uint32Array(4)).join(".")}`;
 }
 
 /** Is it a closing id, and if so one that still counts? */

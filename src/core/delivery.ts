@@ -1,16 +1,8 @@
 import type { EventEndpointError } from "./errors.ts";
 import { KEEP_ALIVE_FRAME } from "./frame.ts";
+import type { StreamOptions } from "./options.ts";
 import { type Deadline, findScheduler, type TurnTask } from "./scheduler.ts";
 import type { ResponseHead, Sink, SinkOwner } from "./sink.ts";
-
-/** Limits of one delivery; see `EventEndpointOptions`. `Infinity` turns one off. */
-export interface DeliveryLimits {
-  highWaterMark: number;
-  maxBufferedAmount: number;
-  keepAliveMs: number;
-  stallTimeoutMs: number;
-  maxDurationMs: number;
-}
 
 /** What a delivery tells the stream that it belongs to. */
 export type DeliveryChange =
@@ -34,11 +26,10 @@ const STALL_CHECKS = 8;
  */
 export class Delivery implements SinkOwner, Deadline, TurnTask {
   dueAt = Infinity;
-  heapIndex = -1;
 
   readonly #sink: Sink;
   readonly #onChange: (change: DeliveryChange) => void;
-  readonly #limits: DeliveryLimits;
+  readonly #limits: StreamOptions;
   readonly #scheduler = findScheduler();
   #state: "open" | "ending" | "ended" = "open";
   /** Frames of this turn, not written yet. */
@@ -55,15 +46,16 @@ export class Delivery implements SinkOwner, Deadline, TurnTask {
   /** One promise for all sends that wait for the same drain. */
   #drain: { promise: Promise<boolean>; resolve(open: boolean): void } | undefined;
 
-  constructor(sink: Sink, limits: DeliveryLimits, onChange: (change: DeliveryChange) => void) {
+  constructor(sink: Sink, limits: StreamOptions, onChange: (change: DeliveryChange) => void) {
     this.#sink = sink;
     this.#limits = limits;
     this.#onChange = onChange;
     // ±20 %, so that streams which began together do not end together.
-    this.#endsAt = this.#lastOutputAt + limits.maxDurationMs * (0.8 + 0.4 * Math.random());
+    this.#endsAt = this.#lastOutputAt + limits.maxDuration * (0.8 + 0.4 * Math.random());
   }
 
-  get open(): boolean {
+  /** A method, because what is written may tell that the client is gone. */
+  isOpen(): boolean {
     return this.#state === "open";
   }
 
@@ -75,12 +67,15 @@ export class Delivery implements SinkOwner, Deadline, TurnTask {
   /** Answers with the head; a status of 204 or an empty preamble end the response at once. */
   start(head: ResponseHead): void {
     this.#sink.open(this, head);
-    if (this.open) this.#schedule();
+    if (this.isOpen()) this.#schedule();
   }
 
   /** Accepts a frame, unless the client is gone or turns out to be too slow. */
   accept(frame: string): boolean {
-    if (this.#state !== "open" || !this.#makeRoom(frame)) return false;
+    if (!this.isOpen()) return false;
+    if (!this.#hasRoom(frame)) this.#onChange("slow-client");
+    // Writing may also have told that the client is gone.
+    if (!this.isOpen()) return false;
     this.#accepted = true;
     this.#outbox += frame;
     if (!this.#flushPlanned) {
@@ -92,10 +87,7 @@ export class Delivery implements SinkOwner, Deadline, TurnTask {
 
   /** A promise for the next drain if more than the high-water mark waits, else `undefined`. */
   whenDrained(): Promise<boolean> | undefined {
-    const mark = this.#limits.highWaterMark;
-    if (this.#isSurelyBelow(mark) || this.bufferedAmount <= mark) return undefined;
-    this.#flush();
-    if (this.#state !== "open" || this.bufferedAmount <= mark) return undefined;
+    if (!this.#exceeds(this.#limits.highWaterMark) || !this.isOpen()) return undefined;
     if (!this.#drain) {
       let resolve: (open: boolean) => void = () => {};
       const promise = new Promise<boolean>((settle) => (resolve = settle));
@@ -106,11 +98,11 @@ export class Delivery implements SinkOwner, Deadline, TurnTask {
 
   /** Ends cleanly after the last frame; with an error, visibly incomplete. */
   end(lastFrame: string, error?: EventEndpointError): void {
-    if (this.#state !== "open") return;
+    if (!this.isOpen()) return;
     this.#outbox += lastFrame;
     this.#flush();
     // Writing may have told that the client is gone.
-    if (!this.open) return;
+    if (!this.isOpen()) return;
     this.#leave("ending");
     this.#sink.end(error);
     // A client that does not take the rest must not keep it here for ever.
@@ -150,8 +142,8 @@ export class Delivery implements SinkOwner, Deadline, TurnTask {
 
   onDue(now: number): void {
     if (this.#isStalled(now)) return this.#onChange("slow-client");
-    if (this.open && now >= this.#endsAt) return this.#onChange("max-duration");
-    if (this.open && now >= this.#lastOutputAt + this.#limits.keepAliveMs) this.#keepAlive(now);
+    if (this.isOpen() && now >= this.#endsAt) return this.#onChange("max-duration");
+    if (this.isOpen() && now >= this.#lastOutputAt + this.#limits.keepAlive) this.#keepAlive(now);
     if (!this.#isEnded()) this.#schedule();
   }
 
@@ -181,30 +173,26 @@ export class Delivery implements SinkOwner, Deadline, TurnTask {
     this.#schedule();
   }
 
-  /**
-   * Is there room for one more frame? What waits is offered to the system first, so that a burst
-   * within one turn does not make a client slow.
-   */
-  #makeRoom(frame: string): boolean {
+  #hasRoom(frame: string): boolean {
     const limit = this.#limits.maxBufferedAmount;
     const bytes = frame.length * 3 > limit ? this.#sink.byteLength(frame) : 0;
-    if (!this.#isSurelyBelow(limit) && this.bufferedAmount > limit) {
-      this.#flush();
-      if (!this.open) return false;
-      const waiting = this.bufferedAmount;
+    if (this.#exceeds(limit)) {
       // The remains of one large event may stay, together with what may wait beside it.
-      if (waiting > limit && waiting + this.#sink.byteLength(frame) > limit + this.#oversizeBytes) {
-        this.#onChange("slow-client");
-        return false;
-      }
+      const total = this.bufferedAmount + (bytes || this.#sink.byteLength(frame));
+      if (total > limit + this.#oversizeBytes) return false;
     }
     if (bytes > limit) this.#oversizeBytes = Math.max(this.#oversizeBytes, bytes);
     return true;
   }
 
-  /** A quick look that spares measuring the outbox: one UTF-16 unit is at most three bytes. */
-  #isSurelyBelow(bytes: number): boolean {
-    return this.#sink.bufferedAmount + this.#outbox.length * 3 <= bytes;
+  /** Is more than this waiting, even after all of it was offered to the system? */
+  #exceeds(limit: number): boolean {
+    // A quick look spares measuring the outbox: one UTF-16 unit is at most three bytes.
+    if (this.#sink.bufferedAmount + this.#outbox.length * 3 <= limit) return false;
+    if (this.bufferedAmount <= limit) return false;
+    // So that a burst within one turn makes no client slow.
+    this.#flush();
+    return this.bufferedAmount > limit;
   }
 
   #isStalled(now: number): boolean {
@@ -218,16 +206,16 @@ export class Delivery implements SinkOwner, Deadline, TurnTask {
       this.#progress = progress;
       this.#progressAt = now;
     }
-    return now - this.#progressAt >= this.#limits.stallTimeoutMs;
+    return now - this.#progressAt >= this.#limits.stallTimeout;
   }
 
   #schedule(): void {
-    const { keepAliveMs, stallTimeoutMs } = this.#limits;
+    const { keepAlive, stallTimeout } = this.#limits;
     const now = performance.now();
-    let dueAt = this.open ? Math.min(this.#endsAt, this.#lastOutputAt + keepAliveMs) : Infinity;
+    let dueAt = this.isOpen() ? Math.min(this.#endsAt, this.#lastOutputAt + keepAlive) : Infinity;
     if (this.#progressAt >= 0) {
-      const check = now + stallTimeoutMs / STALL_CHECKS;
-      dueAt = Math.min(dueAt, check, Math.max(this.#progressAt + stallTimeoutMs, now));
+      const check = now + stallTimeout / STALL_CHECKS;
+      dueAt = Math.min(dueAt, check, Math.max(this.#progressAt + stallTimeout, now));
     }
     if (dueAt === Infinity) return this.#scheduler.cancel(this);
     this.dueAt = dueAt;
@@ -240,7 +228,7 @@ export class Delivery implements SinkOwner, Deadline, TurnTask {
 
   /** The one door out of "open", and then out of "ending". */
   #leave(state: "ending" | "ended"): void {
-    const wasOpen = this.open;
+    const wasOpen = this.isOpen();
     this.#state = state;
     this.#scheduler.cancel(this);
     if (!wasOpen) return;

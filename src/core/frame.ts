@@ -9,28 +9,21 @@
 
 /** The fields of a frame besides its data, checked and coerced: see {@link readFields}. */
 export interface FrameFields {
-  id: string | undefined;
-  event: string | undefined;
-  retry: number | undefined;
+  id?: string | undefined;
+  event?: string | undefined;
+  retry?: number | undefined;
 }
 
 /** The largest `retry` that clients take as it is: Firefox keeps it in 32 bits. */
 const MAX_RETRY_MS = 2 ** 31 - 1;
 
-/** Ids above this come back as none: see `readLastEventId`. */
-export const MAX_ID_BYTES = 1024;
+/** Ids above this are not read from a request either. */
+const MAX_ID_BYTES = 1024;
 
-/** Bytes that keep a connection alive: a comment without a blank line, which no client takes for an event. */
+/** What keeps a connection alive: a comment without a blank line, which no client takes for an event. */
 export const KEEP_ALIVE_FRAME = ":\n";
 
-const NO_FIELDS: FrameFields = { id: undefined, event: undefined, retry: undefined };
-
-const LINE_BREAKS = /\r\n?|\n/g;
-// eslint-disable-next-line no-control-regex -- these are the very characters that this is about
-const ONE_LINE = /^[^\0\r\n]*$/;
-// A control character makes HTTP servers refuse the request that brings the id back.
-// eslint-disable-next-line no-control-regex -- see above
-const CONTROLS = /[\0-\x08\x0a-\x1f\x7f]/;
+const NO_FIELDS: FrameFields = {};
 
 /**
  * Formats one event.
@@ -38,19 +31,19 @@ const CONTROLS = /[\0-\x08\x0a-\x1f\x7f]/;
  * `data` is split on CRLF, CR and LF, as the client joins it again with LF. There is always one
  * space after the colon, because the client removes one.
  */
-export function formatMessage(data: string, { id, event, retry }: FrameFields = NO_FIELDS): string {
+export function formatMessage(data: string, { id, event, retry }: FrameFields): string {
   let text = "";
   // An empty type means "message" to the client, and so does its absence.
   if (event) text = `event: ${event}\n`;
   // An empty id is a value: it resets the client.
   if (id !== undefined) text += `id: ${id}\n`;
   if (retry !== undefined) text += `retry: ${retry}\n`;
-  return `${text}data: ${prefixLines(data, "data: ")}\n\n`;
+  return text + prefixLines("data: ", data) + "\n";
 }
 
 /** Formats a comment, which no client raises as an event. It ends without a blank line. */
-export function formatComment(comment: string): string {
-  return `: ${prefixLines(comment, ": ")}\n`;
+export function formatComment(comment: unknown): string {
+  return prefixLines(": ", coerce("comment", comment));
 }
 
 /** Formats the frame which only sets the time that the client waits before it reconnects. */
@@ -58,107 +51,108 @@ export function formatRetry(retry: number): string {
   return `retry: ${retry}\n\n`;
 }
 
+function prefixLines(prefix: string, text: string): string {
+  // Most data is one line; looking for the characters is faster than the regular expression.
+  const lines =
+    text.includes("\n") || text.includes("\r") ? text.replace(/\r\n?|\n/g, "\n" + prefix) : text;
+  return prefix + lines + "\n";
+}
+
+/**
+ * Turns data into text: a string is its own.
+ *
+ * @throws TypeError if the serializer throws, or has no text for it (`JSON.stringify(undefined)`).
+ */
+export function serializeData(data: unknown, serialize: (data: unknown) => unknown): string {
+  if (typeof data === "string") return data;
+  let text: unknown;
+  try {
+    text = serialize(data);
+  } catch (cause) {
+    throw new TypeError('Invalid "data": cannot be serialized', { cause });
+  }
+  if (typeof text === "string") return text;
+  throw invalid("data", "has no serialized form", data);
+}
+
 /**
  * Checks what the caller gave as `idOrFields`. `null` and `undefined` mean absent.
  *
  * @throws TypeError if a field could not be sent as it is, or its id could never come back.
  */
-export function readFields(action: string, idOrFields: unknown): FrameFields {
+export function readFields(idOrFields: unknown): FrameFields {
   if (idOrFields == null) return NO_FIELDS;
   if (typeof idOrFields !== "object" || idOrFields instanceof String) {
-    return { id: readId(action, idOrFields), event: undefined, retry: undefined };
+    return { id: readId(idOrFields) };
   }
   // Each property is read once: a getter must not show the check one value and the wire another.
   const { id, event, retry } = idOrFields as Record<keyof FrameFields, unknown>;
   return {
-    id: readId(action, id),
-    event: readEventName(action, event),
-    retry: readRetry(action, "retry", retry),
+    id: readId(id),
+    event: readLine("event", event),
+    retry: readRetry("retry", retry),
   };
 }
 
-/** Checks an event id. @throws TypeError if the client could not send it back as it is. */
-export function readId(action: string, value: unknown): string | undefined {
-  if (value == null) return undefined;
-  const id = oneLine(action, "id", value);
-  const fault = findIdFault(id);
-  if (fault) throw invalid(action, "id", fault, id);
+function readId(value: unknown): string | undefined {
+  const id = readLine("id", value);
+  const fault = id && findIdFault(id);
+  if (fault) throw invalid("id", fault, id);
   return id;
 }
 
 /** Says why an id could not come back from a client as it was sent, if so. */
 export function findIdFault(id: string): string | undefined {
-  if (CONTROLS.test(id)) return "contains a control character";
+  // Servers refuse the request that brings such an id back.
+  // eslint-disable-next-line no-control-regex -- these are the very characters that this is about
+  if (/[\0-\x08\x0a-\x1f\x7f]/.test(id)) return "contains a control character";
   if (id !== id.trim()) return "begins or ends with white space";
-  // One UTF-16 unit is at most three bytes: only long ids have to be measured.
-  const tooLong =
-    id.length * 3 > MAX_ID_BYTES && new TextEncoder().encode(id).length > MAX_ID_BYTES;
-  return tooLong ? `is longer than ${MAX_ID_BYTES} bytes` : undefined;
+  return byteLength(id) > MAX_ID_BYTES ? `is longer than ${MAX_ID_BYTES} bytes` : undefined;
 }
 
-/** Checks an event's type. @throws TypeError if it is not one line. */
-export function readEventName(action: string, value: unknown): string | undefined {
-  return value == null ? undefined : oneLine(action, "event", value);
-}
-
-/** Checks a reconnection time. @throws TypeError unless it is an integer that every client takes. */
-export function readRetry(action: string, name: string, value: unknown): number | undefined {
-  if (value == null) return undefined;
-  if (!Number.isInteger(value) || (value as number) < 0 || (value as number) > MAX_RETRY_MS) {
-    throw invalid(
-      action,
-      name,
-      `must be an integer from 0 to ${MAX_RETRY_MS} (milliseconds)`,
-      value,
-    );
-  }
-  return value as number;
-}
-
-/** Makes the `TypeError` for an argument: the action, the argument's name, what is wrong, its value. */
-export function invalid(action: string, name: string, fault: string, value?: unknown): TypeError {
-  const shown = typeof value === "string" ? JSON.stringify(value.slice(0, 80)) : describe(value);
-  return new TypeError(`Cannot ${action}: "${name}" ${fault}${shown && `, got ${shown}`}`);
-}
-
-function describe(value: unknown): string {
-  if (value === undefined) return "";
-  if (typeof value === "number" || typeof value === "bigint" || typeof value === "boolean") {
-    return `${value}`;
-  }
-  return value === null ? "null" : `a value of type ${typeof value}`;
+function byteLength(text: string): number {
+  // One UTF-16 unit is at most three bytes: only long text has to be measured.
+  return text.length * 3 > MAX_ID_BYTES ? new TextEncoder().encode(text).length : text.length;
 }
 
 /**
- * Turns the caller's value into a primitive string, once, and looks at nothing but that string
- * afterwards: an object could answer differently the second time.
+ * Checks a field that is one line, such as an event's type.
+ *
+ * @throws TypeError if it contains a line break or NUL, or is nothing that a string is made of.
  */
-function oneLine(action: string, name: string, value: unknown): string {
-  const text = coerce(action, name, value);
-  if (!ONE_LINE.test(text)) throw invalid(action, name, "contains a line break or NUL", text);
+export function readLine(name: string, value: unknown): string | undefined {
+  if (value == null) return undefined;
+  const text = coerce(name, value);
+  if (/[\0\r\n]/.test(text)) throw invalid(name, "contains a line break or NUL", text);
   // What the client gets is UTF-8, which has no lone surrogates: `lastEventId` must match it.
-  return toWellFormed(text);
-}
-
-function coerce(action: string, name: string, value: unknown): string {
-  if (typeof value === "string") return value;
-  if (typeof value === "symbol" || typeof value === "function") {
-    throw invalid(action, name, "must be a string", value);
-  }
-  try {
-    return `${value as string}`;
-  } catch (cause) {
-    throw new TypeError(`Cannot ${action}: "${name}" cannot be converted to a string`, { cause });
-  }
-}
-
-/** Every runtime that the package supports has the method; the ES2022 types do not know it. */
-function toWellFormed(text: string): string {
+  // Every supported runtime has the method; the types of ES2022 do not.
   return (text as string & { toWellFormed(): string }).toWellFormed();
 }
 
-function prefixLines(text: string, prefix: string): string {
-  return text.includes("\n") || text.includes("\r")
-    ? text.replace(LINE_BREAKS, `\n${prefix}`)
-    : text;
+/**
+ * Turns a value into a primitive string, once. Nothing but that string is looked at afterwards: an
+ * object could answer differently the second time.
+ */
+function coerce(name: string, value: unknown): string {
+  try {
+    // Unlike String(), this refuses symbols.
+    // eslint-disable-next-line @typescript-eslint/no-unnecessary-template-expression -- no string yet
+    return `${value as string}`;
+  } catch (cause) {
+    throw new TypeError(`Invalid "${name}": cannot be converted to a string`, { cause });
+  }
+}
+
+/** Checks a reconnection time. @throws TypeError unless it is an integer that every client takes. */
+export function readRetry(name: string, value: unknown): number | undefined {
+  if (value == null) return undefined;
+  const retry = value as number;
+  if (Number.isInteger(retry) && retry >= 0 && retry <= MAX_RETRY_MS) return retry;
+  throw invalid(name, `must be an integer from 0 to ${MAX_RETRY_MS} (milliseconds)`, value);
+}
+
+/** Makes the `TypeError` for an argument: its name, what is wrong with it, and a primitive's value. */
+export function invalid(name: string, fault: string, value: unknown): TypeError {
+  const got = Object(value) === value ? "" : `, got ${JSON.stringify(String(value).slice(0, 80))}`;
+  return new TypeError(`Invalid "${name}": ${fault}${got}`);
 }

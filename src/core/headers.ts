@@ -1,21 +1,17 @@
+import type { ResponseHead } from "./sink.ts";
+
 /**
  * What a stream says unless the application said something else: nothing may keep, transform or
  * collect it. `no-transform` is what compression middleware looks for, `X-Accel-Buffering` nginx.
  */
-export const DEFAULT_HEADERS: readonly (readonly [name: string, value: string])[] = [
-  ["Cache-Control", "no-cache, no-transform"],
-  ["X-Accel-Buffering", "no"],
-];
-
-/** The type without which `EventSource` gives up for good. */
-export const CONTENT_TYPE = "text/event-stream";
+const DEFAULTS = { "Cache-Control": "no-cache, no-transform", "X-Accel-Buffering": "no" };
 
 /**
  * Headers that are not the application's to set on a stream: its type, and what frames it on the
  * connection (which HTTP/2 forbids, RFC 9113, 8.2.2).
  */
 const RESERVED =
-  /^(?:content-(?:type|length)|connection|keep-alive|proxy-connection|transfer-encoding|upgrade)$/;
+  /^(content-(type|length)|connection|keep-alive|proxy-connection|transfer-encoding|upgrade)$/;
 
 /**
  * Checks the application's headers, all of them before any is used.
@@ -23,6 +19,15 @@ const RESERVED =
  * @throws TypeError if a name or value is not a legal one.
  */
 export function readHeaders(init: HeadersInit | undefined): [name: string, value: string][] {
-  if (init == null) return [];
   return [...new Headers(init)].filter(([name]) => !RESERVED.test(name));
+}
+
+/** All headers of an answer: the stream's own only if it is one. */
+export function createHeaders({ status, headers }: ResponseHead): Headers {
+  const all = new Headers(status === 200 ? DEFAULTS : undefined);
+  // Each cookie is a header of its own.
+  for (const [name, value] of headers) all[name === "set-cookie" ? "append" : "set"](name, value);
+  // Without this type, an EventSource gives up for good.
+  if (status === 200) all.set("Content-Type", "text/event-stream");
+  return all;
 }

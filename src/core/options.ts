@@ -1,16 +1,18 @@
 import { sharedClosedClients } from "./closed-clients.ts";
-import type { DeliveryLimits } from "./delivery.ts";
-import { invalid, readEventName, readRetry } from "./frame.ts";
-import type { EventEndpointOptions } from "./types.ts";
+import { invalid, readLine, readRetry } from "./frame.ts";
+import type { ClosedClients, EventEndpointOptions } from "./types.ts";
 
-const ACTION = "open an event stream";
-
-/** The options of one stream, checked and complete. */
-export interface StreamOptions extends DeliveryLimits {
+/** The options of one stream, checked and complete. Those named in ms may be `Infinity`. */
+export interface StreamOptions {
+  keepAlive: number;
+  highWaterMark: number;
+  maxBufferedAmount: number;
+  stallTimeout: number;
+  maxDuration: number;
   reconnectionTime: number | undefined;
   serialize: (data: unknown) => unknown;
   signal: AbortSignal | undefined;
-  closedClients: NonNullable<EventEndpointOptions["closedClients"]>;
+  closedClients: ClosedClients;
   closedClientsScope: string;
   closeEvent: string;
   lastEventIdParams: boolean;
@@ -20,7 +22,8 @@ export interface StreamOptions extends DeliveryLimits {
 /** Checks options and fills in the defaults. @throws TypeError naming the first one that is wrong. */
 export function readOptions({
   reconnectionTime,
-  keepAlive = defaultKeepAlive(),
+  // Bun drops a connection that was silent for 10 s, common proxies one of 30 s or more.
+  keepAlive = "Bun" in globalThis ? 8_000 : 15_000,
   serialize = JSON.stringify,
   highWaterMark = 65_536,
   maxBufferedAmount = 1_048_576,
@@ -29,49 +32,42 @@ export function readOptions({
   signal,
   closedClients = sharedClosedClients(),
   closedClientsScope = "",
-  closeEvent = "close",
+  closeEvent,
   lastEventIdParams = true,
   onError,
 }: EventEndpointOptions = {}): StreamOptions {
-  if (typeof serialize !== "function") {
-    throw invalid(ACTION, "serialize", "must be a function", serialize);
-  }
-  if (typeof closedClients.has !== "function" || typeof closedClients.add !== "function") {
-    throw invalid(ACTION, "closedClients", "must have the methods has() and add()");
-  }
+  check("serialize", "a function", typeof serialize === "function", serialize);
+  check("closedClients", "{ has(), add() }", "has" in closedClients, closedClients);
+  const amount = (name: string, value: unknown) => {
+    check(name, "a number that is not negative", typeof value === "number" && value >= 0, value);
+    return value as number;
+  };
   return {
-    reconnectionTime: pickReconnectionTime(reconnectionTime),
-    keepAliveMs: keepAlive === false ? Infinity : readAmount("keepAlive", keepAlive) || Infinity,
+    // No time at all means none of it.
+    keepAlive: amount("keepAlive", keepAlive || Infinity),
+    highWaterMark: amount("highWaterMark", highWaterMark),
+    maxBufferedAmount: amount("maxBufferedAmount", maxBufferedAmount),
+    stallTimeout: amount("stallTimeout", stallTimeout),
+    maxDuration: amount("maxDuration", maxDuration),
+    reconnectionTime: pickRetry(reconnectionTime),
     serialize,
-    highWaterMark: readAmount("highWaterMark", highWaterMark),
-    maxBufferedAmount: readAmount("maxBufferedAmount", maxBufferedAmount),
-    stallTimeoutMs: readAmount("stallTimeout", stallTimeout) || Infinity,
-    maxDurationMs: readAmount("maxDuration", maxDuration) || Infinity,
     signal,
     closedClients,
     closedClientsScope,
     // An event without a type could not be listened for.
-    closeEvent: readEventName(ACTION, closeEvent) || "close",
+    closeEvent: readLine("closeEvent", closeEvent) || "close",
     lastEventIdParams,
     onError,
   };
 }
 
-/** Bun drops a connection that was silent for 10 s; common proxies do after 30 s or more. */
-function defaultKeepAlive(): number {
-  return "Bun" in globalThis ? 8_000 : 15_000;
-}
-
-function readAmount(name: string, value: unknown): number {
-  if (typeof value === "number" && value >= 0) return value;
-  throw invalid(ACTION, name, "must be a number that is not negative", value);
-}
-
-function pickReconnectionTime(time: EventEndpointOptions["reconnectionTime"]): number | undefined {
-  if (!Array.isArray(time)) return readRetry(ACTION, "reconnectionTime", time);
-  const [min, max] = time.map((value) => readRetry(ACTION, "reconnectionTime", value));
-  if (time.length !== 2 || min === undefined || max === undefined || min > max) {
-    throw invalid(ACTION, "reconnectionTime", "must be one number, or [min, max]");
-  }
+function pickRetry(time: EventEndpointOptions["reconnectionTime"]): number | undefined {
+  const [min, max = min] = [time].flat().map((value) => readRetry("reconnectionTime", value));
+  if (min === undefined || max === undefined) return undefined;
+  check("reconnectionTime", "one number, or [min, max]", min <= max, `${min}, ${max}`);
   return Math.floor(min + Math.random() * (max - min + 1));
+}
+
+function check(name: string, expected: string, isValid: boolean, value: unknown): void {
+  if (!isValid) throw invalid(name, `must be ${expected}`, value);
 }

@@ -1,7 +1,7 @@
-import { type ErrorStage, ignore } from "./errors.ts";
+import type { ErrorStage } from "./errors.ts";
 import { type EventPayload, readEventPayload } from "./events.ts";
 import { invalid } from "./frame.ts";
-import type { PipeOptions, Source } from "./types.ts";
+import type { PipeOptions } from "./types.ts";
 
 /** What piping needs of the stream that it feeds. */
 export interface PipeTarget {
@@ -11,7 +11,7 @@ export interface PipeTarget {
   send(payload: EventPayload): Promise<boolean>;
   /** The source is exhausted. */
   ended(): void;
-  /** The source, or the user's code that looks at its items, failed. */
+  /** The source, or the user's code that looks at its items, failed. Closes the stream. */
   failed(error: unknown, stage: ErrorStage): void;
 }
 
@@ -21,8 +21,6 @@ interface Reader {
   return?(): unknown;
 }
 
-type ToMessage = ((item: unknown) => unknown) | null | undefined;
-
 /**
  * Items after which a source that never makes us wait lets the event loop run. Promise callbacks
  * alone would starve the sockets, and so the client that is to leave.
@@ -31,166 +29,104 @@ const ITEMS_PER_TURN = 512;
 
 /** Reads a source into a stream; see `EventStream.pipe()`. */
 export function pipeSource(
-  source: Source,
-  toMessage: ToMessage,
-  { types = ["message"], end = "close" }: PipeOptions = {},
+  source: unknown,
+  toMessage: ((item: never) => unknown) | null | undefined,
+  { types = ["message"], end }: PipeOptions = {},
   target: PipeTarget,
 ): Promise<void> {
-  if (toMessage != null && typeof toMessage !== "function") {
-    throw invalid("pipe", "toMessage", "must be a function", toMessage);
-  }
+  const { signal } = target;
+  const isOver = () => signal.aborted;
+  const emitter = source as EventTarget;
   const reader = openReader(source);
-  if (reader) return pipeReader(reader, toMessage, end, target);
-  if (isObject(source) && typeof (source as EventTarget).addEventListener === "function") {
-    return pipeEvents(source as EventTarget, toMessage, types, target);
+  if (!reader && !isObjectWith(source, "addEventListener")) {
+    throw invalid("source", "must be an iterable, a ReadableStream or an EventTarget", source);
   }
-  const kinds = "an iterable, an async iterable, a ReadableStream or an EventTarget";
-  throw invalid("pipe", "source", `must be ${kinds}`, source);
+
+  /** Sends an item. The user's code and the item's fields may throw; a full buffer makes it wait. */
+  const give = (item: unknown): Promise<boolean> | undefined => {
+    try {
+      const payload = readItem(item, toMessage);
+      return payload && target.send(payload);
+    } catch (error) {
+      target.failed(error, "message");
+      return undefined;
+    }
+  };
+  const onEvent = (event: Event) => void give(event);
+  const readAll = async (from: Reader): Promise<void> => {
+    for (let count = 1; !isOver(); count++) {
+      const { done, value } = (await from.next()) as IteratorResult<unknown, unknown>;
+      // Sources of ready promises are as good as async ones.
+      const item = await value;
+      if (done) return;
+      if (!isOver()) await give(item);
+      if (count % ITEMS_PER_TURN === 0) await new Promise((resolve) => setTimeout(resolve));
+    }
+  };
+
+  return new Promise((resolve) => {
+    const settle = () => {
+      signal.removeEventListener("abort", leave);
+      resolve();
+    };
+    // The source may be in the middle of a step that never ends: it is told now, not after it.
+    const leave = () => {
+      settle();
+      if (!reader) for (const type of types) emitter.removeEventListener(type, onEvent);
+      else release(reader).catch((error: unknown) => target.failed(error, "source"));
+    };
+    if (signal.aborted) return leave();
+    signal.addEventListener("abort", leave);
+    if (!reader) for (const type of types) emitter.addEventListener(type, onEvent);
+    else {
+      // From here on it is over, and need not be told.
+      readAll(reader).then(
+        () => {
+          settle();
+          if (end !== "keep-open") target.ended();
+        },
+        (error: unknown) => {
+          settle();
+          target.failed(error, "source");
+        },
+      );
+    }
+  });
 }
 
-function openReader(source: Source): Reader | undefined {
-  // A string is iterable, but nobody means its characters.
-  if (!isObject(source)) return undefined;
-  const { getReader } = source as ReadableStream;
-  if (typeof getReader === "function") {
+/** Tells a source that nobody reads it any more. */
+async function release(reader: Reader): Promise<void> {
+  await reader.return?.();
+}
+
+function openReader(source: unknown): Reader | undefined {
+  if (isObjectWith(source, "getReader")) {
     const reader = (source as ReadableStream).getReader();
     return { next: () => reader.read(), return: () => reader.cancel() };
   }
-  if (Symbol.asyncIterator in source) return source[Symbol.asyncIterator]();
-  if (Symbol.iterator in source) return source[Symbol.iterator]();
-  return undefined;
+  const iterable = source as AsyncIterable<unknown> & Iterable<unknown>;
+  if (isObjectWith(source, Symbol.asyncIterator)) return iterable[Symbol.asyncIterator]();
+  // A string is iterable, but no object: nobody means its characters.
+  return isObjectWith(source, Symbol.iterator) ? iterable[Symbol.iterator]() : undefined;
 }
 
-function pipeReader(
-  reader: Reader,
-  toMessage: ToMessage,
-  end: PipeOptions["end"],
-  target: PipeTarget,
-): Promise<void> {
-  return new Promise((resolve) => {
-    // The source may be in the middle of a step that never ends: it is told now, not after it.
-    const leave = () => {
-      release(reader, target);
-      resolve();
-    };
-    if (target.signal.aborted) return leave();
-    target.signal.addEventListener("abort", leave, { once: true });
-    const settle = (finish: () => void) => {
-      if (target.signal.aborted) return;
-      target.signal.removeEventListener("abort", leave);
-      finish();
-      resolve();
-    };
-    readAll(reader, toMessage, target).then(
-      () => settle(() => end === "close" && target.ended()),
-      (fault: Fault) =>
-        settle(() => {
-          // A source that failed itself is over; one whose item failed still has to be told.
-          if (fault.stage !== "source") release(reader, target);
-          target.failed(fault.error, fault.stage);
-        }),
-    );
-  });
-}
-
-/** Rejects with a {@link Fault}. */
-async function readAll(reader: Reader, toMessage: ToMessage, target: PipeTarget): Promise<void> {
-  for (let count = 1; ; count++) {
-    let result: IteratorResult<unknown>;
-    let item: unknown;
-    try {
-      result = (await reader.next()) as IteratorResult<unknown>;
-      // Sources of ready promises are as good as async ones.
-      item = await result.value;
-    } catch (error) {
-      throw new Fault(error, "source");
-    }
-    if (result.done || target.signal.aborted) return;
-    const payload = readItem(item, toMessage);
-    if (payload) await trySend(payload, target);
-    if (count % ITEMS_PER_TURN === 0) await nextTurn();
+/** What of an item is to be sent; `undefined` for nothing. */
+function readItem(
+  item: unknown,
+  toMessage: ((item: never) => unknown) | null | undefined,
+): EventPayload | undefined {
+  const message = toMessage ? toMessage(item as never) : item;
+  // By shape, but plain data may well have a `type`: it has no `preventDefault`.
+  if (isObjectWith(message, "preventDefault")) {
+    const payload = readEventPayload(message as Event);
+    if (payload) return payload;
   }
+  if (!toMessage) return { data: item };
+  if (message == null) return undefined;
+  if (isObjectWith(message, "data")) return message as EventPayload;
+  throw invalid("toMessage", "must return { data, event?, id?, retry? }", message);
 }
 
-function pipeEvents(
-  source: EventTarget,
-  toMessage: ToMessage,
-  types: readonly string[],
-  target: PipeTarget,
-): Promise<void> {
-  return new Promise((resolve) => {
-    const onEvent = (event: Event) => {
-      try {
-        const payload = readItem(event, toMessage);
-        // Events cannot be told to wait. What they pile up is bounded by `maxBufferedAmount`.
-        if (payload) trySend(payload, target).catch(ignore); // it never rejects
-      } catch (fault) {
-        target.failed((fault as Fault).error, (fault as Fault).stage);
-      }
-    };
-    const leave = () => {
-      for (const type of types) source.removeEventListener(type, onEvent);
-      resolve();
-    };
-    if (target.signal.aborted) return resolve();
-    for (const type of types) source.addEventListener(type, onEvent);
-    target.signal.addEventListener("abort", leave, { once: true });
-  });
-}
-
-/** What of an item is to be sent; `undefined` for nothing. @throws Fault */
-function readItem(item: unknown, toMessage: ToMessage): EventPayload | undefined {
-  if (!toMessage) return (isEvent(item) && readEventPayload(item)) || { data: item };
-  try {
-    const message = toMessage(item);
-    if (message == null) return undefined;
-    const payload = isEvent(message) ? readEventPayload(message) : message;
-    if (isObject(payload) && "data" in payload) return payload as EventPayload;
-    throw invalid("pipe", "toMessage", "must return { data, event?, id?, retry? }", message);
-  } catch (error) {
-    throw new Fault(error, "message");
-  }
-}
-
-/** @throws Fault if the item cannot be sent */
-function trySend(payload: EventPayload, target: PipeTarget): Promise<boolean> {
-  try {
-    return target.send(payload);
-  } catch (error) {
-    throw new Fault(error, "message");
-  }
-}
-
-/** Tells a source that nobody reads it any more. Nobody waits for its answer, either. */
-function release(reader: Reader, target: PipeTarget): void {
-  const failed = (error: unknown) => target.failed(error, "source");
-  try {
-    Promise.resolve(reader.return?.()).catch(failed);
-  } catch (error) {
-    failed(error);
-  }
-}
-
-/** The user's error, and where it came from. */
-class Fault {
-  readonly error: unknown;
-  readonly stage: ErrorStage;
-
-  constructor(error: unknown, stage: ErrorStage) {
-    this.error = error;
-    this.stage = stage;
-  }
-}
-
-function isObject(value: unknown): value is object {
-  return typeof value === "object" && value !== null;
-}
-
-/** An event of whatever class: plain data may well have a `type`, but no `preventDefault`. */
-function isEvent(value: unknown): value is Event {
-  return isObject(value) && typeof (value as Event).preventDefault === "function";
-}
-
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve));
+function isObjectWith(value: unknown, name: PropertyKey): boolean {
+  return typeof value === "object" && value !== null && name in value;
 }

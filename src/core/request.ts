@@ -19,20 +19,13 @@ const ID_PARAMS = ["lastEventId", "last_event_id", "Last-Event-ID", "evs_last_ev
  * a client must not be able to cause an error, nor to put such a thing into the application's logs.
  */
 export function readLastEventId(request: RequestInfo, useParams: boolean): string {
-  const header = request.header("last-event-id");
-  if (header) {
-    const id = decodeHeader(header);
-    if (!findIdFault(id)) return id;
+  const ids = [decodeHeader(request.header("last-event-id") ?? "")];
+  const query = request.url.split("?").slice(1).join("?");
+  if (useParams && query !== "") {
+    const params = new URLSearchParams(query.split("#", 1)[0]);
+    ids.push(...ID_PARAMS.map((name) => params.get(name) ?? ""));
   }
-  const query = useParams ? request.url.indexOf("?") : -1;
-  if (query >= 0) {
-    const params = new URLSearchParams(request.url.slice(query + 1).split("#", 1)[0]);
-    for (const name of ID_PARAMS) {
-      const id = params.get(name);
-      if (id && !findIdFault(id)) return id;
-    }
-  }
-  return "";
+  return ids.find((id) => id !== "" && !findIdFault(id)) ?? "";
 }
 
 /**
@@ -40,14 +33,8 @@ export function readLastEventId(request: RequestInfo, useParams: boolean): strin
  * as latin1. Text that is not UTF-8 read that way was decoded already, or never was UTF-8.
  */
 function decodeHeader(text: string): string {
-  // eslint-disable-next-line no-control-regex -- everything that is not ASCII
-  if (/^[\0-\x7f]*$/.test(text)) return text;
-  const bytes = new Uint8Array(text.length);
-  for (let i = 0; i < text.length; i++) {
-    const unit = text.charCodeAt(i);
-    if (unit > 0xff) return text;
-    bytes[i] = unit;
-  }
+  if (/[^\0-\xff]/.test(text)) return text;
+  const bytes = Uint8Array.from(text, (char) => char.charCodeAt(0));
   try {
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch {
@@ -63,19 +50,11 @@ function decodeHeader(text: string): string {
  */
 export function acceptsEventStream(accept: string | undefined): boolean {
   if (!accept?.trim()) return true;
-  const specificity = { "*/*": 1, "text/*": 2, "text/event-stream": 3 } as const;
-  let best = 0;
-  let accepted = false;
-  for (const range of accept.toLowerCase().split(",")) {
-    const [type = "", ...params] = range.split(";").map((part) => part.trim());
-    const rank = Object.hasOwn(specificity, type)
-      ? specificity[type as keyof typeof specificity]
-      : 0;
-    if (rank === 0 || rank < best) continue;
-    const weight = params.find((param) => param.startsWith("q="))?.slice(2) ?? "1";
-    const wanted = Number(weight) > 0;
-    accepted = rank === best ? accepted || wanted : wanted;
-    best = rank;
+  const ranges = accept.split(",").map((range) => range.split(";").map((part) => part.trim()));
+  for (const name of ["text/event-stream", "text/*", "*/*"]) {
+    const matching = ranges.filter(([type]) => type?.toLowerCase() === name);
+    const isWanted = (range: string[]) => !range.some((param) => /^q=0(\.0*)?$/i.test(param));
+    if (matching.length > 0) return matching.some(isWanted);
   }
-  return accepted;
+  return false;
 }

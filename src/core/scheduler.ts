@@ -1,12 +1,10 @@
 import { shared } from "./shared.ts";
 
-/** Somebody who wants to be called at some time. Held by the scheduler until called or cancelled. */
+/** Somebody who wants to be called at some time. */
 export interface Deadline {
   /** When, in the time of `performance.now()`. */
-  dueAt: number;
-  /** The place in the scheduler's heap; -1 outside. Belongs to the scheduler. */
-  heapIndex: number;
-  /** Called once when it is due. May set `dueAt` and schedule itself again. */
+  readonly dueAt: number;
+  /** Called once when it is due; may schedule itself again. */
   onDue(now: number): void;
 }
 
@@ -18,30 +16,32 @@ export interface TurnTask {
 /** Longest delay that timers take; a longer one would fire at once. */
 const MAX_DELAY_MS = 2 ** 31 - 1;
 
+/** Rest between two looks at what is due, so that many endpoints are not looked at for each of them. */
+const REST_MS = 10;
+
 /**
  * One timer and one end-of-turn task for all endpoints of a process, instead of some for each.
  *
- * Deadlines are kept in a binary heap. Endpoints do not touch it when they send: a keep-alive that
- * comes due looks at the time of the last output and schedules itself again.
+ * Endpoints do not come here when they send: one whose keep-alive comes due looks at the time of
+ * its last output, and schedules itself again.
  */
 export class Scheduler {
-  readonly #heap: Deadline[] = [];
+  readonly #deadlines = new Set<Deadline>();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #timerDueAt = Infinity;
   #turn: TurnTask[] = [];
 
-  /** Calls `deadline.onDue` at `deadline.dueAt`. Replaces the time if it is scheduled already. */
+  /** Calls `deadline.onDue` at `deadline.dueAt`. */
   schedule(deadline: Deadline): void {
-    if (deadline.heapIndex < 0) this.#place(deadline, this.#heap.push(deadline) - 1);
-    this.#sink(this.#rise(deadline.heapIndex));
-    this.#arm();
+    this.#deadlines.add(deadline);
+    this.#arm(deadline.dueAt);
   }
 
   /** Forgets the deadline, if it is there. */
   cancel(deadline: Deadline): void {
-    this.#remove(deadline);
-    // An armed timer would do no harm, but it would be in the way of a test's fake clock.
-    if (this.#heap.length === 0) this.#disarm();
+    this.#deadlines.delete(deadline);
+    // A timer that finds nothing to do would be harmless, but in the way of a test's fake clock.
+    if (this.#deadlines.size === 0) this.#disarm();
   }
 
   /**
@@ -60,18 +60,7 @@ export class Scheduler {
     queueMicrotask(() => (process?.nextTick ? process.nextTick(run) : run()));
   }
 
-  #onTimer(): void {
-    this.#disarm();
-    const now = performance.now();
-    for (let first = this.#heap[0]; first && first.dueAt <= now; first = this.#heap[0]) {
-      this.#remove(first);
-      first.onDue(now);
-    }
-    this.#arm();
-  }
-
-  #arm(): void {
-    const dueAt = this.#heap[0]?.dueAt ?? Infinity;
+  #arm(dueAt: number): void {
     // A timer that fires too early finds nothing due and is armed again: cheaper than moving it.
     if (dueAt >= this.#timerDueAt) return;
     this.#disarm();
@@ -83,55 +72,23 @@ export class Scheduler {
     (this.#timer as { unref?(): void }).unref?.();
   }
 
+  #onTimer(): void {
+    this.#disarm();
+    const now = performance.now();
+    let next = Infinity;
+    // A copy, because those that are called come back with a new time.
+    for (const deadline of [...this.#deadlines]) {
+      if (deadline.dueAt <= now) {
+        this.#deadlines.delete(deadline);
+        deadline.onDue(now);
+      } else if (deadline.dueAt < next) next = deadline.dueAt;
+    }
+    this.#arm(Math.max(next, now + REST_MS));
+  }
+
   #disarm(): void {
     clearTimeout(this.#timer);
-    this.#timer = undefined;
     this.#timerDueAt = Infinity;
-  }
-
-  #place(deadline: Deadline, index: number): void {
-    this.#heap[index] = deadline;
-    deadline.heapIndex = index;
-  }
-
-  #remove(deadline: Deadline): void {
-    const index = deadline.heapIndex;
-    if (index < 0) return;
-    deadline.heapIndex = -1;
-    const last = this.#heap.pop() as Deadline;
-    if (last === deadline) return;
-    this.#place(last, index);
-    this.#sink(this.#rise(index));
-  }
-
-  /** Moves an entry up while it is due before its parent; answers with its new place. */
-  #rise(index: number): number {
-    const deadline = this.#heap[index] as Deadline;
-    while (index > 0) {
-      const parentIndex = (index - 1) >> 1;
-      const parent = this.#heap[parentIndex] as Deadline;
-      if (parent.dueAt <= deadline.dueAt) break;
-      this.#place(parent, index);
-      index = parentIndex;
-    }
-    this.#place(deadline, index);
-    return index;
-  }
-
-  /** Moves an entry down while a child is due before it. */
-  #sink(index: number): void {
-    const heap = this.#heap;
-    const deadline = heap[index] as Deadline;
-    for (;;) {
-      let childIndex = 2 * index + 1;
-      const right = heap[childIndex + 1];
-      if (right && right.dueAt < (heap[childIndex] as Deadline).dueAt) childIndex++;
-      const child = heap[childIndex];
-      if (!child || child.dueAt >= deadline.dueAt) break;
-      this.#place(child, index);
-      index = childIndex;
-    }
-    this.#place(deadline, index);
   }
 }
 

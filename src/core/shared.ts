@@ -7,8 +7,8 @@ const SHARED = Symbol.for("event-endpoint.shared.1");
 
 /** Gets what is shared under a name, or makes it. */
 export function shared<T>(name: string, create: () => T): T {
-  const host = globalThis as { [SHARED]?: Map<string, unknown> };
-  const values = (host[SHARED] ??= new Map());
+  const host = globalThis as Record<symbol, Map<string, unknown> | undefined>;
+  const values = (host[SHARED] ??= new Map<string, unknown>());
   if (!values.has(name)) values.set(name, create());
   return values.get(name) as T;
 }

@@ -1,22 +1,22 @@
 import {
-  closedClientKey,
   createClosingId,
+  isClosedClient,
+  markClosedClient,
   readClosingId,
-  sharedClosedClients,
 } from "./closed-clients.ts";
 import { Delivery, type DeliveryChange } from "./delivery.ts";
 import { type ErrorStage, EventEndpointError, reportError } from "./errors.ts";
-import { CloseEvent, type EventPayload, readEventPayload } from "./events.ts";
+import { CloseEvent, readEventPayload } from "./events.ts";
 import {
   formatComment,
   formatMessage,
   formatRetry,
   type FrameFields,
-  invalid,
   KEEP_ALIVE_FRAME,
-  readEventName,
   readFields,
+  readLine,
   readRetry,
+  serializeData,
 } from "./frame.ts";
 import { readHeaders } from "./headers.ts";
 import { readOptions, type StreamOptions } from "./options.ts";
@@ -131,7 +131,7 @@ export abstract class EventStream<Events = DefaultEvents> extends EventTarget {
    */
   send(data: unknown, idOrFields?: string | EventFields | null): Promise<boolean> {
     if (this.closed) return REFUSED;
-    return this.#send(data, readFields("send", idOrFields));
+    return this.#send(data, readFields(idOrFields));
   }
 
   /**
@@ -144,8 +144,8 @@ export abstract class EventStream<Events = DefaultEvents> extends EventTarget {
     idOrFields?: string | Omit<EventFields, "event"> | null,
   ): Promise<boolean> {
     if (this.closed) return REFUSED;
-    const fields = readFields("send", idOrFields);
-    return this.#send(data, { ...fields, event: readEventName("send", event) });
+    const fields = readFields(idOrFields);
+    return this.#send(data, { ...fields, event: readLine("event", event) });
   }
 
   /**
@@ -154,7 +154,7 @@ export abstract class EventStream<Events = DefaultEvents> extends EventTarget {
    * @throws TypeError as {@link send}
    */
   dispatchMessage(data: unknown): boolean {
-    return !this.closed && this.#accept(this.#format(data, readFields("send", null)), undefined);
+    return !this.closed && this.#accept(this.#format(data, readFields(null)), undefined);
   }
 
   /**
@@ -162,7 +162,7 @@ export abstract class EventStream<Events = DefaultEvents> extends EventTarget {
    * handed on, `false` when closed.
    */
   dispatchComment(comment: string): boolean {
-    return !this.closed && this.#delivery.accept(formatComment(`${comment}`));
+    return !this.closed && this.#delivery.accept(formatComment(comment));
   }
 
   /**
@@ -178,7 +178,7 @@ export abstract class EventStream<Events = DefaultEvents> extends EventTarget {
     if (this.closed) return false;
     const payload = readEventPayload(event);
     if (!payload) return super.dispatchEvent(event);
-    const fields = readFields("send", payload);
+    const fields = readFields(payload);
     const frame = this.#format(payload.data, fields);
     return super.dispatchEvent(event) && this.#accept(frame, fields.id);
   }
@@ -200,9 +200,9 @@ export abstract class EventStream<Events = DefaultEvents> extends EventTarget {
     toMessage?: ((item: T) => Message | Event | null | undefined) | null,
     options?: PipeOptions,
   ): Promise<void> {
-    return pipeSource(source as Source, toMessage as ((item: unknown) => unknown) | null, options, {
+    return pipeSource(source, toMessage, options, {
       signal: this.signal,
-      send: (payload) => this.#send(payload.data, readFields("send", payload)),
+      send: (payload) => this.#send(payload.data, readFields(payload)),
       ended: () => void this.#end("source-ended", this.#formatGoodbye(undefined)),
       failed: (error, stage) => this.#fail(error, stage),
     });
@@ -223,10 +223,10 @@ export abstract class EventStream<Events = DefaultEvents> extends EventTarget {
       reconnectionTime,
       reason = "",
     } = typeof options === "object" ? options : { noReconnect: options };
-    const retry = readRetry("close", "reconnectionTime", reconnectionTime);
+    const retry = readRetry("reconnectionTime", reconnectionTime);
     if (this.closed) return this.#whenFinished();
     if (noReconnect) {
-      this.#markClosed();
+      markClosedClient(this.#options, this.#lastEventId);
       return this.#end("no-reconnect", this.#formatGoodbye(retry), reason);
     }
     return this.#end("closed", retry === undefined ? NO_FRAME : formatRetry(retry), reason);
@@ -268,23 +268,11 @@ export abstract class EventStream<Events = DefaultEvents> extends EventTarget {
   #send(data: unknown, fields: FrameFields): Promise<boolean> {
     const frame = this.#format(data, fields);
     if (!this.#accept(frame, fields.id)) return REFUSED;
-    return this.#delivery.whenDrained() ?? ACCEPTED;
+    return this.#delivery.whenDrained() ?? (this.closed ? REFUSED : ACCEPTED);
   }
 
   #format(data: unknown, fields: FrameFields): string {
-    return formatMessage(this.#serialize(data), fields);
-  }
-
-  #serialize(data: unknown): string {
-    if (typeof data === "string") return data;
-    let text: unknown;
-    try {
-      text = this.#options.serialize(data);
-    } catch (cause) {
-      throw new TypeError('Cannot send: "data" cannot be serialized', { cause });
-    }
-    if (typeof text === "string") return text;
-    throw invalid("send", "data", "has no serialized form", data);
+    return formatMessage(serializeData(data, this.#options.serialize), fields);
   }
 
   #accept(frame: string, id: string | undefined): boolean {
@@ -313,29 +301,7 @@ export abstract class EventStream<Events = DefaultEvents> extends EventTarget {
     const closingId = readClosingId(id);
     if (closingId !== "none") return closingId === "valid";
     this.#lastEventId = id;
-    const { closedClients, closedClientsScope } = this.#options;
-    // Strictly: the promise of a registry that was made asynchronous must not refuse everybody.
-    return (
-      id !== "" &&
-      this.#guardRegistry(() => closedClients.has(closedClientKey(closedClientsScope, id))) === true
-    );
-  }
-
-  /** For the client that never gets the last frame, or keeps a cursor of its own. */
-  #markClosed(): void {
-    const { closedClients, closedClientsScope } = this.#options;
-    const id = this.#lastEventId;
-    if (id === "") return;
-    this.#guardRegistry(() => closedClients.add(closedClientKey(closedClientsScope, id)));
-  }
-
-  #guardRegistry<T>(use: () => T): T | undefined {
-    try {
-      return use();
-    } catch (error) {
-      reportError(this.#options.onError, error, "closed-clients");
-      return undefined;
-    }
+    return isClosedClient(this.#options, id);
   }
 
   #end(code: CloseCode, lastFrame: string, reason = ""): Promise<void> {

@@ -3,7 +3,7 @@ import type { NodeResponse } from "./types.ts";
 
 /** An HTTP/1 response as Node makes it. */
 export interface BareResponse extends NodeResponse {
-  readonly socket: (Socket & { readonly _httpMessage?: unknown }) | null;
+  readonly socket: Socket;
   readonly chunkedEncoding: boolean;
   readonly outputData: readonly unknown[];
   readonly writableCorked: number;
@@ -40,7 +40,7 @@ export function isBare(response: NodeResponse, nativeWrite: unknown): response i
     nativeWrite !== undefined &&
     res.write === nativeWrite &&
     res._headerSent &&
-    res.socket?._httpMessage === res &&
+    (res.socket as { _httpMessage?: unknown } | null)?._httpMessage === res &&
     res.outputData.length === 0 &&
     res.writableCorked === 0
   );

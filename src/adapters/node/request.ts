@@ -20,14 +20,13 @@ export function readNodeRequest(request: NodeRequest): RequestInfo {
  * @throws TypeError if it is none, or has been answered already
  */
 export function checkNodeResponse(response: NodeResponse | undefined): NodeResponse {
-  const action = "open an event stream";
   if (typeof response?.writeHead !== "function" || typeof response.setHeader !== "function") {
     const hint = "must be the http.ServerResponse (reply.raw in Fastify, ctx.res in Koa)";
-    throw invalid(action, "response", hint, response);
+    throw invalid("response", hint, response);
   }
   // A client that left is no error: the endpoint will be closed.
   if (response.headersSent && !response.destroyed) {
-    throw invalid(action, "response", "has its headers sent already");
+    throw invalid("response", "has its headers sent already", response);
   }
   return response;
 }

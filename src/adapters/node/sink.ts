@@ -1,33 +1,30 @@
 import type { Http2Stream } from "node:http2";
 import type { Socket } from "node:net";
-import { CONTENT_TYPE, DEFAULT_HEADERS } from "../../core/headers.ts";
+import { createHeaders } from "../../core/headers.ts";
 import type { ResponseHead, Sink, SinkOwner } from "../../core/sink.ts";
 import { findNativeWrite, isBare } from "./bare.ts";
 import type { NodeResponse } from "./types.ts";
 
-/** What tells the two protocols apart; both are there or not, depending on the response. */
+/** What the protocols have besides; each is there or not, depending on the response. */
 interface Connection {
   readonly socket?: (Socket & { readonly server?: { listening: boolean } }) | null;
   readonly stream?: Http2Stream;
+  readonly chunkedEncoding?: boolean;
   flush?(): void;
 }
 
-/** RFC 9113, 7: the server is no longer interested in this stream. */
+/** RFC 9113, 7: the stream is no longer needed. */
 const HTTP2_CANCEL = 0x8;
-/** A stream's flow control lets parts of this size through; only whole writes are acknowledged. */
+/** The size of an HTTP/2 frame. Only whole writes are acknowledged, and this is progress enough. */
 const HTTP2_WRITE_BYTES = 16_384;
-
-/** Finds the sink of a response, so that its listeners are functions which all sinks share. */
-const SINK = Symbol("event-endpoint.sink");
-type Response = NodeResponse & Connection & { [SINK]?: ResponseSink };
 
 /** A sink over `(req, res)` of `node:http`, `node:https` and the compatibility API of `node:http2`. */
 export class ResponseSink implements Sink {
   readonly started = true;
 
-  readonly #res: Response;
+  readonly #res: NodeResponse & Connection;
   readonly #nativeWrite: unknown;
-  #owner: SinkOwner | undefined;
+  #owner!: SinkOwner;
   #taken = 0;
   /** Whether something that was written may not have been taken. */
   #isDirty = false;
@@ -49,44 +46,42 @@ export class ResponseSink implements Sink {
     return this.#taken - (handle?.writeQueueSize ?? 0) / 2 ** 32;
   }
 
-  open(owner: SinkOwner, { status, headers, preamble }: ResponseHead): void {
+  open(owner: SinkOwner, head: ResponseHead): void {
     const res = this.#res;
     this.#owner = owner;
-    res[SINK] = this;
-    // An aborted request has no listener of ours: only the response tells when it is over, because
-    // a request is closed as soon as its body is consumed.
-    res.on("close", onClose);
+    // Only the response tells when the client leaves: a request closes once its body is consumed.
+    res.on("close", this.#onEnd);
     // For the whole life of the response: an error without a listener ends the process.
-    res.on("error", onError);
-    if (isGone(res)) return owner.sinkClosed(false);
-    res.on("drain", onDrain);
-    res.on("finish", onFinish);
-    this.#setHeaders(headers);
-    if (status === 200) {
-      for (const [name, value] of DEFAULT_HEADERS) {
-        if (!res.hasHeader(name)) res.setHeader(name, value);
-      }
-      res.setHeader("Content-Type", CONTENT_TYPE);
-    }
-    res.writeHead(status);
-    if (preamble === "") return this.end();
-    this.write(preamble);
+    res.on("error", this.#onWritten);
+    if (res.destroyed || res.stream?.destroyed) return owner.sinkClosed(true);
+    res.on("finish", this.#onEnd);
+    res.on("drain", this.#onWritten);
+    this.#setHeaders(head);
+    res.writeHead(head.status);
+    if (head.preamble) this.write(head.preamble);
+    else this.end();
   }
 
   write(text: string): void {
     const res = this.#res;
+    const bytes = this.byteLength(text);
+    // ASCII leaves fastest as a latin1 string. Other text is encoded here, because streams take the
+    // units of a string for bytes.
+    const encode = (chunk: string) => (bytes === text.length ? chunk : Buffer.from(chunk));
     if (isBare(res, this.#nativeWrite)) {
-      const size = this.byteLength(text);
-      const chunk = res.chunkedEncoding ? `${size.toString(16)}\r\n${text}\r\n` : text;
-      res.socket?.write(encode(chunk, size === text.length), "latin1", this.#onWritten);
-    } else if (res.stream) {
-      this.#writeParts(text);
+      const chunk = res.chunkedEncoding ? `${bytes.toString(16)}\r\n${text}\r\n` : text;
+      res.socket.write(encode(chunk), "latin1", this.#onWritten);
     } else {
-      res.write(encode(text, isAscii(text)), "latin1", this.#onWritten);
+      const step = res.stream ? HTTP2_WRITE_BYTES : bytes;
+      const chunk = res.stream ? Buffer.from(text) : encode(text);
+      for (let start = 0; start < bytes; start += step) {
+        const part = step < bytes ? (chunk as Buffer).subarray(start, start + step) : chunk;
+        res.write(part, "latin1", this.#onWritten);
+      }
       // What compression collects would come late, or never.
       res.flush?.();
       // Node holds writes back until the next tick; ours are one for each turn already.
-      res.socket?.uncork();
+      if (!res.stream) res.socket?.uncork();
     }
     this.#isDirty = this.bufferedAmount > 0;
   }
@@ -96,18 +91,21 @@ export class ResponseSink implements Sink {
   }
 
   end(error?: Error): void {
-    if (error) {
-      this.#breaksOff = true;
-      if (!this.#isDirty) this.#breakOff();
-      return;
-    }
     const res = this.#res;
+    this.#breaksOff = !!error;
+    if (error) return this.#breakOffWhenTaken();
     // Afterwards, the response does not know its connection any more.
-    const { socket, stream } = res;
-    res.on("finish", () => endIdleConnection(stream?.session?.socket ?? socket, stream));
+    const { stream } = res;
+    const socket = stream ? stream.session?.socket : res.socket;
+    res.on("finish", () => {
+      // `server.close()` waits for the connection, and has looked for idle ones already.
+      if ((socket as Connection["socket"])?.server?.listening !== false) return;
+      if (stream) stream.session?.close();
+      else socket?.destroySoon();
+    });
     res.end();
-    // Whatever wraps the response may hold something back; else we can see that it is all gone.
-    if (this.#nativeWrite !== undefined && res.writableLength === 0) this.#owner?.sinkClosed(true);
+    // What wraps a response may hold something back; else we can see that everything is taken.
+    if (this.#nativeWrite && this.bufferedAmount === 0) this.#owner.sinkClosed(true);
   }
 
   abort(): void {
@@ -116,92 +114,34 @@ export class ResponseSink implements Sink {
     else this.#res.destroy();
   }
 
-  /** Called by the shared listeners. */
-  drained(): void {
-    this.#isDirty = this.bufferedAmount > 0;
-    if (this.#breaksOff && !this.#isDirty) return this.#breakOff();
-    this.#owner?.sinkDrained();
-  }
+  readonly #onEnd = (): void => this.#owner.sinkClosed(!this.#isDirty);
 
-  /** Called by the shared listeners. */
-  closed(clean: boolean): void {
-    this.#owner?.sinkClosed(clean && !this.#isDirty);
-  }
-
+  /** For drains, for the callbacks of writes, and for errors, which come before the disconnect. */
   readonly #onWritten = (error?: Error | null): void => {
-    // Reported before the disconnect itself.
-    if (error) return this.#owner?.sinkClosed(false);
+    if (error) return this.#owner.sinkClosed(false);
     this.#taken++;
-    this.drained();
+    this.#isDirty = this.bufferedAmount > 0;
+    if (this.#breaksOff) this.#breakOffWhenTaken();
+    else this.#owner.sinkDrained();
   };
 
-  #setHeaders(headers: ResponseHead["headers"]): void {
+  #setHeaders(head: ResponseHead): void {
     const res = this.#res;
-    for (const [name, value] of headers) {
-      const cookies = name === "set-cookie" ? (res.getHeader(name) ?? []) : undefined;
-      res.setHeader(name, cookies ? [cookies, value].flat().map(String) : value);
-    }
     // Left by a framework that expected another answer, it would cut the stream off.
     if (res.hasHeader("content-length")) res.removeHeader("content-length");
-  }
-
-  #writeParts(text: string): void {
-    const bytes = Buffer.from(text);
-    for (let start = 0; start < bytes.length; start += HTTP2_WRITE_BYTES) {
-      const part = bytes.subarray(start, start + HTTP2_WRITE_BYTES);
-      this.#res.write(part, "latin1", this.#onWritten);
+    for (const [name, value] of createHeaders(head)) {
+      const isOurs = !head.headers.some(([theirs]) => theirs === name) && name !== "content-type";
+      if (isOurs && res.hasHeader(name)) continue;
+      const before = name === "set-cookie" ? (res.getHeader(name) ?? []) : [];
+      res.setHeader(name, name === "set-cookie" ? [before, value].flat().map(String) : value);
     }
   }
 
-  /** Ends the connection without ending the response. */
-  #breakOff(): void {
-    const { socket, stream } = this.#res;
-    if (stream) return this.abort();
+  #breakOffWhenTaken(): void {
+    const { socket, stream, chunkedEncoding } = this.#res;
+    if (this.#isDirty) return;
     // Where the end of the connection is the end of the body, only a reset is no clean end.
-    const { chunkedEncoding } = this.#res as { chunkedEncoding?: boolean };
-    if (chunkedEncoding === false && socket && !("encrypted" in socket)) socket.resetAndDestroy();
-    else this.#res.destroy();
+    if (!stream && chunkedEncoding === false) socket?.resetAndDestroy();
+    else this.abort();
   }
-}
-
-function onClose(this: Response): void {
-  this[SINK]?.closed(true);
-}
-
-function onError(this: Response): void {
-  this[SINK]?.closed(false);
-}
-
-function onDrain(this: Response): void {
-  this[SINK]?.drained();
-}
-
-function onFinish(this: Response): void {
-  this[SINK]?.closed(true);
-}
-
-function isGone({ destroyed, stream }: Response): boolean {
-  return destroyed === true || stream?.destroyed === true;
-}
-
-function isAscii(text: string): boolean {
-  return Buffer.byteLength(text) === text.length;
-}
-
-/**
- * ASCII text leaves fastest as a latin1 string. Other text is encoded here, because streams count
- * the units of a string as bytes.
- */
-function encode(text: string, ascii: boolean): string | Uint8Array {
-  return ascii ? text : Buffer.from(text);
-}
-
-/**
- * Ends the connection, which otherwise stays for the next request, if its server has stopped
- * listening: `server.close()` waits for it, and looked for idle connections only once.
- */
-function endIdleConnection(socket: Connection["socket"], stream: Http2Stream | undefined): void {
-  if (socket?.server?.listening !== false) return;
-  if (stream) stream.session?.close();
-  else socket.destroySoon();
 }
