@@ -47,8 +47,12 @@ export class EventEndpoint<
    *
    * @throws TypeError if an argument or option is wrong, with nothing written
    */
-  constructor(request: Req & Request, options?: EventEndpointOptions);
-  constructor(request: Req & NodeRequest, response: NodeResponse, options?: EventEndpointOptions);
+  constructor(
+    request: Req,
+    ...rest: Req extends Request
+      ? [options?: EventEndpointOptions]
+      : [response: NodeResponse, options?: EventEndpointOptions]
+  );
   constructor(
     request: Request | NodeRequest,
     responseOrOptions?: NodeResponse | EventEndpointOptions,

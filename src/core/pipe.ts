@@ -34,6 +34,9 @@ export function pipeSource(
   { types = ["message"], end }: PipeOptions = {},
   target: PipeTarget,
 ): Promise<void> {
+  if (toMessage != null && typeof toMessage !== "function") {
+    throw invalid("toMessage", "must be a function", toMessage);
+  }
   const { signal } = target;
   const isOver = () => signal.aborted;
   const emitter = source as EventTarget;

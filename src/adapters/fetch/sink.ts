@@ -82,13 +82,9 @@ export class BodySink implements Sink {
   }
 
   /** The client left, and somebody noticed: the reader, or who made the request. */
-  readonly #leave = (): void => {
-    const clean = !this.#isDirty;
-    this.#close();
-    this.#owner.sinkClosed(clean);
-  };
+  readonly #leave = (): void => this.#close(undefined, !this.#isDirty);
 
-  #close(error?: Error): void {
+  #close(error?: Error, clean = true): void {
     this.#signal?.removeEventListener("abort", this.#leave);
     try {
       if (error) this.#controller?.error(error);
@@ -97,6 +93,6 @@ export class BodySink implements Sink {
     } catch {
       // The reader cancelled it.
     }
-    this.#owner.sinkClosed(true);
+    this.#owner.sinkClosed(clean);
   }
 }
