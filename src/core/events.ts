@@ -1,9 +1,18 @@
+import { serializeData } from "./frame.ts";
 import type { CloseCode, EventFields } from "./types.ts";
+
+/** What of an object is serialised, and as what; see `JSON.stringify`. */
+export type Replacer =
+  ((this: unknown, key: string, value: unknown) => unknown) | (string | number)[];
 
 /** What {@link ServerSentEvent} takes besides its type. */
 export interface ServerSentEventInit extends EventInit {
   /** What the client gets as `data`: a string as it is, anything else serialised by the endpoint. */
   data?: unknown;
+  /** Second argument of `JSON.stringify`, if the event is to serialise its data itself. */
+  replacer?: Replacer | undefined;
+  /** Third argument of `JSON.stringify`, likewise. */
+  space?: string | number | undefined;
   /** What the client returns as `Last-Event-ID` after a reconnect. */
   id?: EventFields["id"];
   /** Milliseconds that the client waits before it reconnects. */
@@ -19,10 +28,18 @@ export class ServerSentEvent extends Event {
   readonly #id: EventFields["id"];
   readonly #retry: EventFields["retry"];
 
-  /** @param type what the client's listeners are for; `"message"` is what `onmessage` hears. */
-  constructor(type: string, { data = "", id, retry, ...init }: ServerSentEventInit = {}) {
+  /**
+   * @param type what the client's listeners are for; `"message"` is what `onmessage` hears
+   * @throws TypeError if `replacer` or `space` are given and the data has no JSON form
+   */
+  constructor(
+    type: string,
+    { data = "", id, retry, replacer, space, ...init }: ServerSentEventInit = {},
+  ) {
     super(type, init);
-    this.#data = data;
+    // The declarations know either kind of replacer, but not both at once.
+    const toJson = (value: unknown) => JSON.stringify(value, replacer as string[], space);
+    this.#data = (replacer ?? space) === undefined ? data : serializeData(data, toJson);
     this.#id = id;
     this.#retry = retry;
   }

@@ -22,8 +22,7 @@ export interface StreamOptions {
 /** Checks options and fills in the defaults. @throws TypeError naming the first one that is wrong. */
 export function readOptions({
   reconnectionTime,
-  // Bun drops a connection that was silent for 10 s, common proxies one of 30 s or more.
-  keepAlive = "Bun" in globalThis ? 8_000 : 15_000,
+  keepAlive = true,
   serialize = JSON.stringify,
   highWaterMark = 65_536,
   maxBufferedAmount = 1_048_576,
@@ -44,7 +43,7 @@ export function readOptions({
   };
   return {
     // No time at all means none of it.
-    keepAlive: amount("keepAlive", keepAlive || Infinity),
+    keepAlive: amount("keepAlive", keepAlive === true ? defaultKeepAlive() : keepAlive || Infinity),
     highWaterMark: amount("highWaterMark", highWaterMark),
     maxBufferedAmount: amount("maxBufferedAmount", maxBufferedAmount),
     stallTimeout: amount("stallTimeout", stallTimeout),
@@ -59,6 +58,11 @@ export function readOptions({
     lastEventIdParams,
     onError,
   };
+}
+
+/** Bun drops a connection that was silent for 10 s, common proxies one of 30 s or more. */
+function defaultKeepAlive(): number {
+  return "Bun" in globalThis ? 8_000 : 15_000;
 }
 
 function pickRetry(time: EventEndpointOptions["reconnectionTime"]): number | undefined {

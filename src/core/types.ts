@@ -65,10 +65,10 @@ export interface EventEndpointOptions {
   reconnectionTime?: number | readonly [min: number, max: number] | undefined;
   /**
    * Milliseconds without output after which `:\n` is sent, so that no proxy takes the stream for
-   * dead. Defaults to 15 000 (8 000 on Bun, which drops a silent connection after 10 s);
-   * `false` turns it off.
+   * dead. Defaults to `true`, which means 15 000 (8 000 on Bun, which drops a silent connection
+   * after 10 s); `false` turns it off.
    */
-  keepAlive?: number | false | undefined;
+  keepAlive?: number | boolean | undefined;
   /**
    * Response headers to add to, or to replace, what is there. All but `Content-Type` and those
    * that frame the connection, which the stream sets.

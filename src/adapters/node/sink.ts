@@ -13,8 +13,8 @@ interface Connection {
   flush?(): void;
 }
 
-/** RFC 9113, 7: the stream is no longer needed. */
-const HTTP2_CANCEL = 0x8;
+/** RFC 9113, 7. Clients take CANCEL and NO_ERROR for a clean end. */
+const HTTP2_INTERNAL_ERROR = 0x2;
 /** The size of an HTTP/2 frame. Only whole writes are acknowledged, and this is progress enough. */
 const HTTP2_WRITE_BYTES = 16_384;
 
@@ -110,7 +110,7 @@ export class ResponseSink implements Sink {
 
   abort(): void {
     const { stream } = this.#res;
-    if (stream) stream.close(HTTP2_CANCEL);
+    if (stream) stream.close(HTTP2_INTERNAL_ERROR);
     else this.#res.destroy();
   }
 
