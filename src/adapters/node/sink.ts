@@ -95,12 +95,12 @@ export class ResponseSink implements Sink {
     this.#breaksOff = !!error;
     if (error) return this.#breakOffWhenTaken();
     // Afterwards, the response does not know its connection any more.
-    const { stream } = res;
-    const socket = stream ? stream.session?.socket : res.socket;
+    const session = res.stream?.session;
+    const socket = session ? session.socket : res.socket;
     res.on("finish", () => {
       // `server.close()` waits for the connection, and has looked for idle ones already.
       if ((socket as Connection["socket"])?.server?.listening !== false) return;
-      if (stream) stream.session?.close();
+      if (session) session.close();
       else socket?.destroySoon();
     });
     res.end();
@@ -140,8 +140,11 @@ export class ResponseSink implements Sink {
   #breakOffWhenTaken(): void {
     const { socket, stream, chunkedEncoding } = this.#res;
     if (this.#isDirty) return;
-    // Where the end of the connection is the end of the body, only a reset is no clean end.
-    if (!stream && chunkedEncoding === false) socket?.resetAndDestroy();
-    else this.abort();
+    // Where the end of the connection is the end of the body, only a reset is no clean end. Node's
+    // `resetAndDestroy()` would send a clean end first; TLS tells by itself.
+    if (!stream && chunkedEncoding === false && socket && !("encrypted" in socket)) {
+      (socket as { resetAndClosing?: boolean }).resetAndClosing = true;
+    }
+    this.abort();
   }
 }
