@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { EventEndpoint, type EventFields, ServerSentEvent } from "../../src/index.ts";
+import { EventEndpoint, ServerSentEvent } from "../../src/index.ts";
 import { parsers } from "../support/parsers.ts";
 
 /**
