@@ -2,13 +2,17 @@ import { sharedClosedClients } from "./closed-clients.ts";
 import { invalid, readLine, readRetry } from "./frame.ts";
 import type { ClosedClients, EventEndpointOptions } from "./types.ts";
 
-/** The options of one stream, checked and complete. Those named in ms may be `Infinity`. */
-export interface StreamOptions {
+/** Options that are amounts; `Infinity` turns each of them off. */
+interface Amounts {
   keepAlive: number;
   highWaterMark: number;
   maxBufferedAmount: number;
   stallTimeout: number;
   maxDuration: number;
+}
+
+/** The options of one stream, checked and complete. */
+export interface StreamOptions extends Amounts {
   reconnectionTime: number | undefined;
   serialize: (data: unknown) => unknown;
   signal: AbortSignal | undefined;
@@ -35,19 +39,23 @@ export function readOptions({
   lastEventIdParams = true,
   onError,
 }: EventEndpointOptions = {}): StreamOptions {
+  // Bun drops a connection that was silent for 10 s, common proxies one of 30 s or more.
+  const keepAliveMs = keepAlive === true ? ("Bun" in globalThis ? 8_000 : 15_000) : keepAlive;
+  const amounts: Amounts = {
+    // No time at all means none of it.
+    keepAlive: keepAliveMs || Infinity,
+    highWaterMark,
+    maxBufferedAmount,
+    stallTimeout,
+    maxDuration,
+  };
+  for (const [name, value] of Object.entries(amounts)) {
+    check(name, "a number that is not negative", typeof value === "number" && value >= 0, value);
+  }
   check("serialize", "a function", typeof serialize === "function", serialize);
   check("closedClients", "{ has(), add() }", "has" in closedClients, closedClients);
-  const amount = (name: string, value: unknown) => {
-    check(name, "a number that is not negative", typeof value === "number" && value >= 0, value);
-    return value as number;
-  };
   return {
-    // No time at all means none of it.
-    keepAlive: amount("keepAlive", keepAlive === true ? defaultKeepAlive() : keepAlive || Infinity),
-    highWaterMark: amount("highWaterMark", highWaterMark),
-    maxBufferedAmount: amount("maxBufferedAmount", maxBufferedAmount),
-    stallTimeout: amount("stallTimeout", stallTimeout),
-    maxDuration: amount("maxDuration", maxDuration),
+    ...amounts,
     reconnectionTime: pickRetry(reconnectionTime),
     serialize,
     signal,
@@ -58,11 +66,6 @@ export function readOptions({
     lastEventIdParams,
     onError,
   };
-}
-
-/** Bun drops a connection that was silent for 10 s, common proxies one of 30 s or more. */
-function defaultKeepAlive(): number {
-  return "Bun" in globalThis ? 8_000 : 15_000;
 }
 
 function pickRetry(time: EventEndpointOptions["reconnectionTime"]): number | undefined {
