@@ -59,7 +59,7 @@ export class EventEndpoint<
     nodeOptions?: EventEndpointOptions,
   ) {
     if (isFetchRequest(request)) {
-      const sink = new BodySink(request.signal);
+      const sink = new BodySink(request);
       super(sink, readFetchRequest(request), responseOrOptions as EventEndpointOptions);
       this.#response = sink.response;
     } else {

@@ -6,7 +6,7 @@ export type Replacer =
   ((this: unknown, key: string, value: unknown) => unknown) | (string | number)[];
 
 /** What {@link ServerSentEvent} takes besides its type. */
-export interface ServerSentEventInit extends EventInit {
+export interface ServerSentEventInit extends NonNullable<ConstructorParameters<typeof Event>[1]> {
   /** What the client gets as `data`: a string as it is, anything else serialised by the endpoint. */
   data?: unknown;
   /** Second argument of `JSON.stringify`, if the event is to serialise its data itself. */

@@ -1,4 +1,5 @@
 import type { ResponseHead } from "./sink.ts";
+import type { HeadersLike } from "./types.ts";
 
 /**
  * What a stream says unless the application said something else: nothing may keep, transform or
@@ -18,7 +19,7 @@ const RESERVED =
  *
  * @throws TypeError if a name or value is not a legal one.
  */
-export function readHeaders(init: HeadersInit | undefined): [name: string, value: string][] {
+export function readHeaders(init: HeadersLike): [name: string, value: string][] {
   return [...new Headers(init)].filter(([name]) => !RESERVED.test(name));
 }
 

@@ -240,19 +240,11 @@ export abstract class EventStream<Events = DefaultEvents> extends EventTarget {
   override addEventListener<Type extends keyof EndpointEventMap>(
     type: Type,
     listener: ((this: this, event: EndpointEventMap[Type]) => unknown) | null,
-    options?: AddEventListenerOptions | boolean,
+    options?: Parameters<EventTarget["addEventListener"]>[2],
   ): void;
-  override addEventListener(
-    type: string,
-    listener: EventListenerOrEventListenerObject | null,
-    options?: AddEventListenerOptions | boolean,
-  ): void;
-  override addEventListener(
-    type: string,
-    listener: unknown,
-    options?: AddEventListenerOptions | boolean,
-  ): void {
-    super.addEventListener(type, listener as EventListener, options);
+  override addEventListener(...args: Parameters<EventTarget["addEventListener"]>): void;
+  override addEventListener(...args: unknown[]): void {
+    super.addEventListener(...(args as Parameters<EventTarget["addEventListener"]>));
   }
 
   #followSignal(): void {

@@ -1,6 +1,9 @@
 import type { ErrorStage } from "./errors.ts";
 import type { CloseEvent } from "./events.ts";
 
+/** What `new Headers()` takes. Named so here, because not every set of types has the global name. */
+export type HeadersLike = ConstructorParameters<typeof Headers>[0];
+
 /** The events of an endpoint whose types nobody declared: any name, any data. */
 export type DefaultEvents = Record<string, unknown>;
 
@@ -73,7 +76,7 @@ export interface EventEndpointOptions {
    * Response headers to add to, or to replace, what is there. All but `Content-Type` and those
    * that frame the connection, which the stream sets.
    */
-  headers?: HeadersInit | undefined;
+  headers?: HeadersLike;
   /** Turns data that is not a string into text. Defaults to `JSON.stringify`. */
   serialize?: ((data: unknown) => string) | undefined;
   /** Bytes of `bufferedAmount` above which `send()` waits. Defaults to 64 KiB. */

@@ -74,9 +74,56 @@ describe("a client that was told to stop", () => {
   });
 });
 
+/** Runs a program on the sources, to its end. */
+async function run(
+  contents: string,
+  ...flags: string[]
+): Promise<[exitCode: number, message: unknown]> {
+  const outfile = join(folder, `${processes.length}.mjs`);
+  await build({
+    stdin: { contents, resolveDir: process.cwd(), loader: "ts" },
+    bundle: true,
+    format: "esm",
+    platform: "node",
+    outfile,
+  });
+  const child = fork(outfile, { execArgv: flags });
+  processes.push(child);
+  const [message] = (await once(child, "message")) as [unknown];
+  const [exitCode] = (await once(child, "exit")) as [number];
+  return [exitCode, message];
+}
+
 describe("a process", () => {
+  it("hears of a client that leaves although its request was collected", async () => {
+    const [, code] = await run(
+      `
+      import { EventEndpoint } from "./src/index.ts";
+      const controller = new AbortController();
+      const open = () =>
+        new EventEndpoint(new Request("http://host/", { signal: controller.signal }));
+      const events = open();
+      events.addEventListener("close", ({ code }) => {
+        process.send(code);
+        process.disconnect();
+      });
+      for (let i = 0; i < 5; i++) {
+        gc();
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      controller.abort();
+      if (!events.closed) {
+        process.send("nothing");
+        process.disconnect();
+      }
+    `,
+      "--expose-gc",
+    );
+    expect(code).toBe("client-left");
+  });
+
   it("exits by itself when its streams have ended, although a keep-alive was planned", async () => {
-    const code = `
+    const [exitCode] = await run(`
       import { EventEndpoint } from "./src/index.ts";
       const ended = new EventEndpoint(new Request("http://host/"), { keepAlive: 60_000 });
       ended.send("x");
@@ -84,19 +131,7 @@ describe("a process", () => {
       new EventEndpoint(new Request("http://host/"), { keepAlive: 60_000, maxDuration: 60_000 });
       process.send("done");
       process.disconnect();
-    `;
-    const outfile = join(folder, "exit.mjs");
-    await build({
-      stdin: { contents: code, resolveDir: process.cwd(), loader: "ts" },
-      bundle: true,
-      format: "esm",
-      platform: "node",
-      outfile,
-    });
-    const child = fork(outfile);
-    processes.push(child);
-    await once(child, "message");
-    const [exitCode] = (await once(child, "exit")) as [number];
+    `);
     expect(exitCode).toBe(0);
   });
 });

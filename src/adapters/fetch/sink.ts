@@ -9,7 +9,8 @@ export class BodySink implements Sink {
   /** The answer, once the sink is open. */
   response!: Response;
 
-  readonly #signal: AbortSignal | undefined;
+  /** Held although only its signal is used: undici's requests forward an abort while they live. */
+  readonly #request: Request;
   #owner!: SinkOwner;
   #controller: ReadableStreamDefaultController<Uint8Array> | undefined;
   /** What is in the stream before its first read, and is no event that anybody waits for. */
@@ -19,9 +20,14 @@ export class BodySink implements Sink {
   /** What ends the body once everything was read. */
   #failure: Error | undefined;
 
-  /** @param signal the request's: aborted when the client leaves, on runtimes that tell so */
-  constructor(signal: AbortSignal | undefined) {
-    this.#signal = signal;
+  /** @param request whose signal is aborted when the client leaves, on runtimes that tell so */
+  constructor(request: Request) {
+    this.#request = request;
+  }
+
+  get #signal(): AbortSignal | undefined {
+    // Some frameworks' own classes of requests have none.
+    return this.#request.signal;
   }
 
   /** Servers may take their time with the first read. */

@@ -1,0 +1,98 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { cp, mkdtemp, rm, symlink } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+/** What `npm run demo` needs besides the installed packages. */
+const PARTS = ["package.json", "tsconfig.json", "tsup.config.ts", "src", "demo"];
+
+export interface PackageCopy {
+  readonly folder: string;
+  remove(): Promise<void>;
+}
+
+/**
+ * Copies the package into a folder of its own, because the demo builds it: `dist` may be in use by
+ * other tests at this moment.
+ */
+export async function copyPackage(): Promise<PackageCopy> {
+  const folder = await mkdtemp(join(tmpdir(), "event-endpoint-demo-"));
+  for (const part of PARTS) await cp(join(ROOT, part), join(folder, part), { recursive: true });
+  await symlink(join(ROOT, "node_modules"), join(folder, "node_modules"), "junction");
+  return { folder, remove: () => rm(folder, { recursive: true, force: true }) };
+}
+
+/** A server that was started for a person at a terminal, and has said where it is. */
+export class DemoProcess {
+  /** What it printed until it was ready. */
+  readonly output: string;
+  readonly #child: ChildProcess;
+
+  private constructor(child: ChildProcess, output: string) {
+    this.#child = child;
+    this.output = output;
+  }
+
+  /** @param port the PORT of its environment; without, it has none */
+  static async start(
+    command: readonly string[],
+    folder: string,
+    port?: number,
+  ): Promise<DemoProcess> {
+    const env = { ...process.env, PORT: port === undefined ? "" : String(port), HOST: "" };
+    const [program = "", ...args] = command;
+    // In a group of its own, to be ended together with what it starts.
+    const child = spawn(program, args, {
+      cwd: folder,
+      env,
+      detached: true,
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    process.once("exit", () => endGroup(child));
+    return new DemoProcess(child, await readUntilReady(child));
+  }
+
+  /** The address of the page, as printed. */
+  get address(): URL {
+    return new URL(/http:\S+\/$/m.exec(this.output)?.[0] ?? "");
+  }
+
+  /** The command for the stream, as printed. */
+  get curl(): string {
+    return /curl .*$/m.exec(this.output)?.[0] ?? "";
+  }
+
+  /** Ends it as a terminal does; resolves to its exit code when all of it is gone. */
+  async stop(): Promise<number | null> {
+    if (this.#child.exitCode !== null) return this.#child.exitCode;
+    const closed = once(this.#child, "close");
+    endGroup(this.#child);
+    const [code] = (await closed) as [number | null];
+    return code;
+  }
+}
+
+function endGroup(child: ChildProcess): void {
+  if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+  process.kill(-child.pid, "SIGTERM");
+}
+
+/** The last thing that it says is how to end it. */
+function readUntilReady(child: ChildProcess): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let output = "";
+    let errors = "";
+    child.stderr?.setEncoding("utf8").on("data", (text: string) => (errors += text));
+    child.stdout?.setEncoding("utf8").on("data", (text: string) => {
+      output += text;
+      if (output.includes("Ctrl+C")) resolve(output);
+    });
+    child.on("error", reject);
+    child.on("close", (code) => {
+      reject(new Error(`The demo ended with code ${code}.\n${output}\n${errors}`));
+    });
+  });
+}
