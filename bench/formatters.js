@@ -20,7 +20,7 @@ export const FORMATTERS = {
       const { formatMessage, readFields } = await bundle(
         `export { formatMessage, readFields } from "../src/core/frame.ts";`,
       );
-      return (data, fields) => formatMessage(data, readFields("send", fields));
+      return (data, fields) => formatMessage(data, readFields(fields));
     },
   },
   "better-sse": {
