@@ -34,8 +34,8 @@ const MUTANTS = [
   },
   {
     name: "an id is left out when it is falsy (oak)",
-    from: `const idLine = id === undefined ? "" :`,
-    to: `const idLine = !id || id === "0" ? "" :`,
+    from: `    id: readId(id),`,
+    to: `    id: Number(id) ? readId(id) : undefined,`,
   },
   {
     name: "comments are not split (koa-sse, h3)",
