@@ -1,10 +1,9 @@
 import { isFetchRequest, readFetchRequest } from "./adapters/fetch/request.ts";
 import { BodySink } from "./adapters/fetch/sink.ts";
-import { checkNodeResponse, readNodeRequest } from "./adapters/node/request.ts";
+import { readNodeRequest } from "./adapters/node/request.ts";
 import { ResponseSink } from "./adapters/node/sink.ts";
 import type { NodeRequest, NodeResponse } from "./adapters/node/types.ts";
-import { invalid } from "./core/frame.ts";
-import { acceptsEventStream, type RequestInfo } from "./core/request.ts";
+import { acceptsEventStream } from "./core/request.ts";
 import { EventStream } from "./core/stream.ts";
 import type { DefaultEvents, EventEndpointOptions } from "./core/types.ts";
 
@@ -63,9 +62,8 @@ export class EventEndpoint<
       super(sink, readFetchRequest(request), responseOrOptions as EventEndpointOptions);
       this.#response = sink.response;
     } else {
-      checkNodeRequest(request);
-      const response = checkNodeResponse(responseOrOptions as NodeResponse | undefined);
-      super(new ResponseSink(response), readNodeRequest(request), nodeOptions);
+      const info = readNodeRequest(request);
+      super(new ResponseSink(responseOrOptions as NodeResponse | undefined), info, nodeOptions);
       this.#response = null;
     }
   }
@@ -82,18 +80,9 @@ export class EventEndpoint<
    * @see https://www.rfc-editor.org/rfc/rfc9110#section-12.5.1
    */
   static accepts(request: Request | NodeRequest): boolean {
-    return acceptsEventStream(readRequest(request).header("accept"));
+    const { header } = (isFetchRequest(request) ? readFetchRequest : readNodeRequest)(
+      request as never,
+    );
+    return acceptsEventStream(header("accept"));
   }
-}
-
-function readRequest(request: Request | NodeRequest): RequestInfo {
-  return isFetchRequest(request)
-    ? readFetchRequest(request)
-    : readNodeRequest(checkNodeRequest(request));
-}
-
-function checkNodeRequest(request: NodeRequest | undefined): NodeRequest {
-  if (typeof request?.headers === "object") return request;
-  const kinds = "must be a Request or an http.IncomingMessage";
-  throw invalid("request", kinds, request);
 }

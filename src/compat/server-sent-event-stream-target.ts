@@ -59,7 +59,7 @@ export class ServerSentEventStreamTarget extends EventEndpoint<Request> {
    */
   asResponseInit(init: ResponseInit = {}): [body: ReadableStream<Uint8Array>, init: ResponseInit] {
     const { body, headers: ours } = this.response;
-    const headers = new Headers(readHeaders(init.headers));
+    const headers = readHeaders(init.headers);
     for (const [name, value] of ours) headers.set(name, value);
     return [body as ReadableStream<Uint8Array>, { ...init, headers }];
   }

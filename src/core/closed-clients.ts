@@ -28,18 +28,15 @@ export class MemoryClosedClients implements ClosedClients {
 
   /** @throws TypeError if an option is not a positive number. */
   constructor({ ttl = HOUR_MS, maxEntries = 100_000 }: MemoryClosedClientsOptions = {}) {
-    if (!(ttl > 0)) throw invalid("ttl", "must be positive", ttl);
-    if (!(maxEntries > 0)) throw invalid("maxEntries", "must be positive", maxEntries);
+    for (const [name, value] of Object.entries({ ttl, maxEntries })) {
+      if (!(value > 0)) throw invalid(name, "must be positive", value);
+    }
     this.#ttlMs = ttl;
     this.#maxEntries = maxEntries;
   }
 
   has(id: string): boolean {
-    const expiry = this.#expiryById.get(id);
-    if (expiry === undefined) return false;
-    if (expiry > performance.now()) return true;
-    this.#expiryById.delete(id);
-    return false;
+    return (this.#expiryById.get(id) ?? 0) > performance.now();
   }
 
   add(id: string): void {
@@ -64,25 +61,25 @@ type Registry = Pick<StreamOptions, "closedClients" | "closedClientsScope" | "on
 /** Was the client with this id closed for good? A registry that fails lets it in. */
 export function isClosedClient(registry: Registry, id: string): boolean {
   // Strictly: the promise of a registry that was made asynchronous must not refuse everybody.
-  return useRegistry(registry, id, (clients, key) => clients.has(key)) === true;
+  return callRegistry(registry, "has", id) === true;
 }
 
 /** For a client that never gets its closing id, or keeps a cursor of its own. */
 export function markClosedClient(registry: Registry, id: string): void {
-  useRegistry(registry, id, (clients, key) => clients.add(key));
+  callRegistry(registry, "add", id);
 }
 
-function useRegistry<T>(
+function callRegistry(
   { closedClients, closedClientsScope, onError }: Registry,
+  method: keyof ClosedClients,
   id: string,
-  use: (clients: ClosedClients, key: string) => T,
-): T | undefined {
-  if (id === "") return undefined;
+): unknown {
+  if (!id) return undefined;
   try {
     // An id is one line, so the last line of a key is always the id.
-    return use(closedClients, (closedClientsScope && `${closedClientsScope}\n`) + id);
+    return closedClients[method](closedClientsScope ? `${closedClientsScope}\n${id}` : id);
   } catch (error) {
-    reportError(onError, error, "closed-clients");
+    void reportError(onError, error, "closed-clients");
     return undefined;
   }
 }

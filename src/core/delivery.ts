@@ -1,244 +1,229 @@
-import type { EventEndpointError } from "./errors.ts";
-import { KEEP_ALIVE_FRAME } from "./frame.ts";
+import { EventEndpointError, type EventEndpointErrorCode } from "./errors.ts";
+import { encodeText, KEEP_ALIVE_FRAME } from "./frame.ts";
 import type { StreamOptions } from "./options.ts";
 import { type Deadline, findScheduler, type TurnTask } from "./scheduler.ts";
 import type { ResponseHead, Sink, SinkOwner } from "./sink.ts";
+import type { CloseCode } from "./types.ts";
 
-/** What a delivery tells the stream that it belongs to. */
-export type DeliveryChange =
-  /** It wants to be aborted, because the client does not read. */
-  | "slow-client"
-  /** It wants to be ended, because its time is over. */
-  | "max-duration"
-  /** Nothing can be sent any more. Told once. */
-  | "ending"
-  /** Nothing is on its way any more, either. Told once, after "ending". */
-  | "ended"
-  /** The same, and events that had been accepted were thrown away. */
-  | "ended-with-loss";
+/** Shared answers: a send that need not wait allocates nothing. */
+const ACCEPTED = Promise.resolve(true);
+const REFUSED = Promise.resolve(false);
 
-/** How often, in one `stallTimeout`, a stalled client is looked at for signs of life. */
+/** How often, in one `stallTimeout`, a client that takes nothing is looked at for signs of life. */
 const STALL_CHECKS = 8;
 
 /**
  * Brings frames to one client: collects those of one turn into one write, bounds what waits, keeps
  * the connection alive and notices when it is stalled or gone. It knows nothing about events.
+ *
+ * It is open until it has a `code`, and over when nothing is on its way any more.
  */
 export class Delivery implements SinkOwner, Deadline, TurnTask {
   dueAt = Infinity;
+  /** What ended it; `undefined` while it is open. */
+  code: CloseCode | undefined;
 
   readonly #sink: Sink;
-  readonly #onChange: (change: DeliveryChange) => void;
-  readonly #limits: StreamOptions;
+  readonly #onOver: (code: CloseCode, wasClean: boolean) => unknown;
+  readonly #options: StreamOptions;
   readonly #scheduler = findScheduler();
-  #state: "open" | "ending" | "ended" = "open";
+  #isOver = false;
   /** Frames of this turn, not written yet. */
   #outbox = "";
-  #flushPlanned = false;
   #accepted = false;
-  /** Bytes of the largest frame above the limit that may still be waiting; it must not count twice. */
-  #oversizeBytes = 0;
+  /** Whether something that was written may not have been taken. */
+  #isDirty = false;
+  /** Bytes of the largest frame that may still be waiting; it must not count twice. */
+  #largest = 0;
   #lastOutputAt = performance.now();
   readonly #endsAt: number;
-  /** While bytes wait: when the system last took some, and what it had taken by then. */
-  #progressAt = -1;
+  /** While bytes wait: when the system was last seen to take some, and what it had taken by then. */
+  #progressAt = 0;
   #progress = 0;
   /** One promise for all sends that wait for the same drain. */
-  #drain: { promise: Promise<boolean>; resolve(open: boolean): void } | undefined;
+  #drain: Promise<boolean> | undefined;
+  #settleDrain: ((open: boolean) => void) | undefined;
+  #abortController: AbortController | undefined;
 
-  constructor(sink: Sink, limits: StreamOptions, onChange: (change: DeliveryChange) => void) {
+  /** @param onOver called once, when nothing is on its way any more */
+  constructor(
+    sink: Sink,
+    options: StreamOptions,
+    onOver: (code: CloseCode, wasClean: boolean) => unknown,
+  ) {
     this.#sink = sink;
-    this.#limits = limits;
-    this.#onChange = onChange;
+    this.#options = options;
+    this.#onOver = onOver;
     // ±20 %, so that streams which began together do not end together.
-    this.#endsAt = this.#lastOutputAt + limits.maxDuration * (0.8 + 0.4 * Math.random());
-  }
-
-  /** A method, because what is written may tell that the client is gone. */
-  isOpen(): boolean {
-    return this.#state === "open";
+    this.#endsAt = this.#lastOutputAt + options.maxDuration * (0.8 + 0.4 * Math.random());
   }
 
   get bufferedAmount(): number {
+    if (this.#isOver) return 0;
     const waiting = this.#sink.bufferedAmount;
-    return this.#outbox === "" ? waiting : waiting + this.#sink.byteLength(this.#outbox);
+    return this.#outbox ? waiting + encodeText(this.#outbox).length : waiting;
+  }
+
+  /** Aborted when it closes. Made when somebody asks for it: most never do. */
+  get signal(): AbortSignal {
+    this.#abortController ??= new AbortController();
+    if (this.code) this.#abortController.abort();
+    return this.#abortController.signal;
   }
 
   /** Answers with the head; a status of 204 or an empty preamble end the response at once. */
   start(head: ResponseHead): void {
     this.#sink.open(this, head);
-    if (this.isOpen()) this.#schedule();
+    this.#schedule();
   }
 
   /** Accepts a frame, unless the client is gone or turns out to be too slow. */
   accept(frame: string): boolean {
-    if (!this.isOpen()) return false;
-    if (!this.#hasRoom(frame)) this.#onChange("slow-client");
-    // Writing may also have told that the client is gone.
-    if (!this.isOpen()) return false;
-    this.#accepted = true;
-    this.#outbox += frame;
-    if (!this.#flushPlanned) {
-      this.#flushPlanned = true;
-      this.#scheduler.afterTurn(this);
+    const limit = this.#options.maxBufferedAmount;
+    if (frame.length * 3 > limit) {
+      this.#largest = Math.max(this.#largest, encodeText(frame).length);
     }
+    // What is left of one large event may stay, together with what may wait beside it.
+    if (
+      !this.code &&
+      this.#exceeds(limit) &&
+      this.bufferedAmount + encodeText(frame).length > limit + this.#largest
+    ) {
+      this.#breakOff();
+    }
+    // Writing may have told that the client is gone.
+    if (this.code) return false;
+    this.#accepted = true;
+    if (!this.#outbox) this.#scheduler.afterTurn(this);
+    this.#outbox += frame;
     return true;
   }
 
-  /** A promise for the next drain if more than the high-water mark waits, else `undefined`. */
-  whenDrained(): Promise<boolean> | undefined {
-    if (!this.#exceeds(this.#limits.highWaterMark) || !this.isOpen()) return undefined;
-    if (!this.#drain) {
-      let resolve: (open: boolean) => void = () => {};
-      const promise = new Promise<boolean>((settle) => (resolve = settle));
-      this.#drain = { promise, resolve };
-    }
-    return this.#drain.promise;
-  }
-
-  /** Ends cleanly after the last frame; with an error, visibly incomplete. */
-  end(lastFrame: string, error?: EventEndpointError): void {
-    if (!this.isOpen()) return;
-    this.#outbox += lastFrame;
-    this.#flush();
+  /** Waits for the next drain if more than the high-water mark waits. `false` once it is closed. */
+  whenDrained(): Promise<boolean> {
+    const isFull = !this.code && this.#exceeds(this.#options.highWaterMark);
     // Writing may have told that the client is gone.
-    if (!this.isOpen()) return;
-    this.#leave("ending");
-    this.#sink.end(error);
+    if (this.code) return REFUSED;
+    if (!isFull) return ACCEPTED;
+    return (this.#drain ??= new Promise((resolve) => (this.#settleDrain = resolve)));
+  }
+
+  /** Ends after what was accepted and a last frame, or visibly incomplete. The first code counts. */
+  end(code: CloseCode, lastFrame = ""): void {
+    if (this.code) return;
+    this.code = code;
+    this.#outbox += lastFrame;
+    this.onTurnEnd();
+    this.#tellEnd();
+    if (this.#isOver) return;
+    if (code !== "source-failed") this.#sink.end();
+    // A failure would overtake what waits.
+    else if (!this.#isDirty) this.#breakOff(code);
     // A client that does not take the rest must not keep it here for ever.
-    this.#watchProgress();
-    if (!this.#isEnded()) this.#schedule();
-  }
-
-  /** Breaks off; what waits is dropped. */
-  abort(error: EventEndpointError): void {
-    if (this.#isEnded()) return;
-    const lost = this.bufferedAmount > 0;
-    this.#outbox = "";
-    this.#leave("ended");
-    this.#sink.abort(error);
-    this.#onChange(lost ? "ended-with-loss" : "ended");
-  }
-
-  sinkDrained(): void {
-    if (this.#progressAt >= 0) this.#progressAt = performance.now();
-    if (this.#sink.bufferedAmount === 0) this.#oversizeBytes = 0;
-    if (this.#drain && this.bufferedAmount <= this.#limits.highWaterMark) this.#settleDrain(true);
-  }
-
-  sinkClosed(clean: boolean): void {
-    if (this.#isEnded()) return;
-    // Without an event accepted, none was thrown away: the head and comments do not count.
-    const wasClean = !this.#accepted || (clean && this.#outbox === "");
-    this.#outbox = "";
-    this.#leave("ended");
-    this.#onChange(wasClean ? "ended" : "ended-with-loss");
-  }
-
-  onTurnEnd(): void {
-    this.#flushPlanned = false;
-    this.#flush();
-  }
-
-  onDue(now: number): void {
-    if (this.#isStalled(now)) return this.#onChange("slow-client");
-    if (this.isOpen() && now >= this.#endsAt) return this.#onChange("max-duration");
-    if (this.isOpen() && now >= this.#lastOutputAt + this.#limits.keepAlive) this.#keepAlive(now);
-    if (!this.#isEnded()) this.#schedule();
-  }
-
-  #keepAlive(now: number): void {
-    this.#lastOutputAt = now;
-    // Behind bytes that wait already, a comment would keep nothing alive.
-    if (this.#sink.started && this.bufferedAmount === 0) this.#write(KEEP_ALIVE_FRAME);
-  }
-
-  #flush(): void {
-    const text = this.#outbox;
-    if (text === "") return;
-    this.#outbox = "";
-    this.#lastOutputAt = performance.now();
-    this.#write(text);
-  }
-
-  #write(text: string): void {
-    this.#sink.write(text);
-    this.#watchProgress();
-  }
-
-  #watchProgress(): void {
-    if (this.#progressAt >= 0 || this.#isEnded() || this.#sink.bufferedAmount === 0) return;
-    this.#progressAt = performance.now();
-    this.#progress = this.#sink.progress;
+    this.#watchWaiting();
     this.#schedule();
   }
 
-  #hasRoom(frame: string): boolean {
-    const limit = this.#limits.maxBufferedAmount;
-    const bytes = frame.length * 3 > limit ? this.#sink.byteLength(frame) : 0;
-    if (this.#exceeds(limit)) {
-      // The remains of one large event may stay, together with what may wait beside it.
-      const total = this.bufferedAmount + (bytes || this.#sink.byteLength(frame));
-      if (total > limit + this.#oversizeBytes) return false;
+  sinkDrained(): void {
+    if (this.#isOver) return;
+    this.#isDirty = this.#sink.bufferedAmount > 0;
+    if (!this.#isDirty) {
+      this.#largest = 0;
+      if (this.code === "source-failed") return this.#breakOff(this.code);
     }
-    if (bytes > limit) this.#oversizeBytes = Math.max(this.#oversizeBytes, bytes);
-    return true;
+    if (this.bufferedAmount <= this.#options.highWaterMark) this.#drained(true);
+    // The first read, at the latest.
+    if (this.dueAt === Infinity) this.#schedule();
+  }
+
+  sinkClosed(clean = !this.#isDirty): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.code ??= "client-left";
+    this.#scheduler.cancel(this);
+    this.#tellEnd();
+    // With nothing accepted, nothing was thrown away: the head does not count.
+    const wasClean = !this.#accepted || (clean && !this.#outbox);
+    this.#outbox = "";
+    this.#onOver(this.code, wasClean);
+  }
+
+  /** Writes what was collected. */
+  onTurnEnd(): void {
+    if (this.#outbox) this.#write(this.#outbox);
+  }
+
+  onDue(now: number): void {
+    const sink = this.#sink;
+    if (sink.bufferedAmount === 0 || sink.progress !== this.#progress) this.#watch(now);
+    else if (now >= this.#progressAt + this.#options.stallTimeout) return this.#breakOff();
+    if (now >= this.#endsAt) this.end("max-duration");
+    if (!this.code && now >= this.#lastOutputAt + this.#options.keepAlive) {
+      this.#lastOutputAt = now;
+      // Behind bytes that wait already, a comment would keep nothing alive.
+      if (sink.started && this.bufferedAmount === 0) this.#write(KEEP_ALIVE_FRAME);
+    }
+    this.#schedule();
+  }
+
+  #write(text: string): void {
+    this.#outbox = "";
+    this.#lastOutputAt = performance.now();
+    this.#sink.write(text);
+    this.#watchWaiting();
+  }
+
+  /** Begins to look for progress when bytes begin to wait. */
+  #watchWaiting(): void {
+    const wasDirty = this.#isDirty;
+    this.#isDirty = this.#sink.bufferedAmount > 0;
+    if (wasDirty || !this.#isDirty) return;
+    this.#watch(performance.now());
+    this.#schedule();
+  }
+
+  #watch(now: number): void {
+    this.#progressAt = now;
+    this.#progress = this.#sink.progress;
   }
 
   /** Is more than this waiting, even after all of it was offered to the system? */
   #exceeds(limit: number): boolean {
-    // A quick look spares measuring the outbox: one UTF-16 unit is at most three bytes.
+    // Not measured: one UTF-16 unit is at most three bytes.
     if (this.#sink.bufferedAmount + this.#outbox.length * 3 <= limit) return false;
-    if (this.bufferedAmount <= limit) return false;
     // So that a burst within one turn makes no client slow.
-    this.#flush();
-    return this.bufferedAmount > limit;
-  }
-
-  #isStalled(now: number): boolean {
-    if (this.#progressAt < 0) return false;
-    if (this.#sink.bufferedAmount === 0) {
-      this.#progressAt = -1;
-      return false;
-    }
-    const progress = this.#sink.progress;
-    if (progress !== this.#progress) {
-      this.#progress = progress;
-      this.#progressAt = now;
-    }
-    return now - this.#progressAt >= this.#limits.stallTimeout;
+    this.onTurnEnd();
+    return this.#sink.bufferedAmount > limit;
   }
 
   #schedule(): void {
-    const { keepAlive, stallTimeout } = this.#limits;
-    const now = performance.now();
-    let dueAt = this.isOpen() ? Math.min(this.#endsAt, this.#lastOutputAt + keepAlive) : Infinity;
-    if (this.#progressAt >= 0) {
-      const check = now + stallTimeout / STALL_CHECKS;
-      dueAt = Math.min(dueAt, check, Math.max(this.#progressAt + stallTimeout, now));
-    }
-    if (dueAt === Infinity) return this.#scheduler.cancel(this);
-    this.dueAt = dueAt;
-    this.#scheduler.schedule(this);
+    if (this.#isOver) return;
+    const { keepAlive, stallTimeout } = this.#options;
+    // A response that nobody reads yet may have been dropped: the scheduler must not keep it.
+    const isIdle = this.code || !this.#sink.started;
+    this.dueAt = Math.min(
+      isIdle ? Infinity : Math.min(this.#endsAt, this.#lastOutputAt + keepAlive),
+      this.#isDirty ? performance.now() + stallTimeout / STALL_CHECKS : Infinity,
+    );
+    this.#scheduler[this.dueAt < Infinity ? "schedule" : "cancel"](this);
   }
 
-  #isEnded(): boolean {
-    return this.#state === "ended";
+  #breakOff(code: EventEndpointErrorCode = "slow-client"): void {
+    // It may have been closed already, and the client does not take what is left.
+    this.code ??= code;
+    const clean = !this.#isDirty;
+    this.#sink.abort(new EventEndpointError(code));
+    this.sinkClosed(clean);
   }
 
-  /** The one door out of "open", and then out of "ending". */
-  #leave(state: "ending" | "ended"): void {
-    const wasOpen = this.isOpen();
-    this.#state = state;
-    this.#scheduler.cancel(this);
-    if (!wasOpen) return;
-    this.#settleDrain(false);
-    this.#onChange("ending");
+  /** Nothing can be sent any more. */
+  #tellEnd(): void {
+    this.#drained(false);
+    this.#abortController?.abort();
   }
 
-  #settleDrain(open: boolean): void {
-    const drain = this.#drain;
+  #drained(open: boolean): void {
+    this.#settleDrain?.(open);
     this.#drain = undefined;
-    drain?.resolve(open);
   }
 }

@@ -10,7 +10,11 @@ export class EventEndpointError extends Error {
   /** Which failure it is: stable, made for `switch`. */
   readonly code: EventEndpointErrorCode;
 
-  constructor(code: EventEndpointErrorCode, message: string, options?: ErrorOptions) {
+  constructor(
+    code: EventEndpointErrorCode,
+    message = `The event stream was broken off: ${code}`,
+    options?: ErrorOptions,
+  ) {
     super(message, options);
     this.name = "EventEndpointError";
     this.code = code;
@@ -21,14 +25,14 @@ export class EventEndpointError extends Error {
  * Tells the user's `onError` of a fault in the user's own code. An `onError` that fails itself has
  * nobody left to tell, and must not take the process (and every other stream in it) down.
  */
-export function reportError(
+export async function reportError(
   onError: ((error: unknown, context: { stage: ErrorStage }) => unknown) | undefined,
   error: unknown,
   stage: ErrorStage,
-): void {
+): Promise<void> {
   try {
-    const result = onError?.(error, { stage });
-    if (result instanceof Promise) result.catch(ignore); // an async onError that failed
+    // It is called at once; an async one may fail later.
+    await onError?.(error, { stage });
   } catch {
     // see above
   }
@@ -44,6 +48,3 @@ export type ErrorStage =
   | "handler"
   /** The closed-clients registry threw; the client was let in. */
   | "closed-clients";
-
-/** For promises whose failure is already known by another way; say which at the call. */
-export function ignore(): void {}

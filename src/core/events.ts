@@ -63,17 +63,15 @@ export class ServerSentEvent extends Event {
 /** Fired once at an endpoint, whatever ended its stream. */
 export class CloseEvent extends Event {
   /** What ended the stream. */
-  readonly code: CloseCode;
+  declare readonly code: CloseCode;
   /** Text for people: the one given to `close()`, else `""`. */
-  readonly reason: string;
+  declare readonly reason: string;
   /** `false` when events that `send()` had accepted had to be thrown away. */
-  readonly wasClean: boolean;
+  declare readonly wasClean: boolean;
 
   constructor(type: "close", init: { code: CloseCode; reason: string; wasClean: boolean }) {
     super(type);
-    this.code = init.code;
-    this.reason = init.reason;
-    this.wasClean = init.wasClean;
+    Object.assign(this, init);
   }
 }
 
@@ -92,23 +90,22 @@ export interface EventPayload {
  * or a framework's copy of the class.
  */
 export function readEventPayload(event: Event): EventPayload | undefined {
-  const { type, data, detail, id, retry, lastEventId } = event as Event & Record<string, unknown>;
-  const name = type === "message" ? undefined : type;
-  // MessageEvent. It has no way to say "no id", only "".
-  if (typeof lastEventId === "string" && "data" in event) {
-    return { data, event: name, id: lastEventId === "" ? undefined : lastEventId };
-  }
-  // ServerSentEvent
-  if ("data" in event && "id" in event) return { data, event: name, id, retry };
-  // CustomEvent
-  if (typeof detail === "object" && detail !== null && "data" in detail) {
-    const message = detail as EventPayload;
-    return {
-      data: message.data,
-      event: message.event ?? name,
-      id: message.id,
-      retry: message.retry,
-    };
-  }
-  return undefined;
+  const { type, detail } = event as Event & Record<string, unknown>;
+  // MessageEvent, ServerSentEvent; else perhaps a CustomEvent
+  const isMessage = "data" in event && ("lastEventId" in event || "id" in event);
+  const message: unknown = isMessage ? event : detail;
+  if (!isObjectWith(message, "data")) return undefined;
+  const { data, event: name, id, retry } = message as EventPayload;
+  return {
+    data,
+    event: name ?? (type === "message" ? undefined : type),
+    // A MessageEvent has no way to say "no id", only "".
+    id: "lastEventId" in event ? event.lastEventId || undefined : id,
+    retry,
+  };
+}
+
+/** Is it an object that has this property, own or not? */
+export function isObjectWith(value: unknown, name: PropertyKey): boolean {
+  return typeof value === "object" && value !== null && name in value;
 }

@@ -53,9 +53,9 @@ export function formatComment(comment: unknown): string {
   return `: ${prefixLines(coerce("comment", comment), ": ")}\n`;
 }
 
-/** Formats the frame which only sets the time that the client waits before it reconnects. */
-export function formatRetry(retry: number): string {
-  return `retry: ${retry}\n\n`;
+/** Formats the frame which only sets the time that the client waits before it reconnects, if any. */
+export function formatRetry(retry: number | undefined): string {
+  return retry === undefined ? "" : `retry: ${retry}\n\n`;
 }
 
 /** Puts the prefix behind each line break, and makes that LF. */
@@ -72,15 +72,16 @@ function prefixLines(text: string, prefix: string): string {
  * @throws TypeError if the serializer throws, or has no text for it (`JSON.stringify(undefined)`).
  */
 export function serializeData(data: unknown, serialize: (data: unknown) => unknown): string {
-  if (typeof data === "string") return data;
-  let text: unknown;
+  let text: unknown = data;
+  let cause: unknown;
   try {
-    text = serialize(data);
-  } catch (cause) {
-    throw new TypeError('Invalid "data": cannot be serialized', { cause });
+    if (typeof data !== "string") text = serialize(data);
+  } catch (error) {
+    text = undefined;
+    cause = error;
   }
   if (typeof text === "string") return text;
-  throw invalid("data", "has no serialized form", data);
+  throw invalid("data", "cannot be serialized", data, cause);
 }
 
 /**
@@ -120,23 +121,24 @@ function isPlain(value: unknown): value is string {
 function readId(value: unknown): string | undefined {
   if (isPlain(value)) return value;
   const id = readLine("id", value);
-  const fault = id && findIdFault(id);
-  if (fault) throw invalid("id", fault, id);
-  return id;
+  if (!id || canReturn(id)) return id;
+  const rule =
+    "must have no control characters, no white space at its edges, and at most 1024 bytes";
+  throw invalid("id", rule, id);
 }
 
-/** Says why an id could not come back from a client as it was sent, if so. */
-export function findIdFault(id: string): string | undefined {
-  // Servers refuse the request that brings such an id back.
+/** Would a client bring this id back as it was sent? */
+export function canReturn(id: string): boolean {
+  // HTTP drops white space, and servers refuse the request that brings a control character.
   // eslint-disable-next-line no-control-regex -- these are the very characters that this is about
-  if (/[\0-\x08\x0a-\x1f\x7f]/.test(id)) return "contains a control character";
-  if (id !== id.trim()) return "begins or ends with white space";
-  return byteLength(id) > MAX_ID_BYTES ? `is longer than ${MAX_ID_BYTES} bytes` : undefined;
+  if (/^\s|\s$|[\0-\x08\x0a-\x1f\x7f]/.test(id)) return false;
+  // One UTF-16 unit is at most three bytes: only long text has to be measured.
+  return id.length * 3 <= MAX_ID_BYTES || encodeText(id).length <= MAX_ID_BYTES;
 }
 
-function byteLength(text: string): number {
-  // One UTF-16 unit is at most three bytes: only long text has to be measured.
-  return text.length * 3 > MAX_ID_BYTES ? new TextEncoder().encode(text).length : text.length;
+/** What a text is on the wire. */
+export function encodeText(text: string): Uint8Array<ArrayBuffer> {
+  return new TextEncoder().encode(text);
 }
 
 /**
@@ -163,7 +165,7 @@ function coerce(name: string, value: unknown): string {
     // eslint-disable-next-line @typescript-eslint/no-unnecessary-template-expression -- no string yet
     return `${value as string}`;
   } catch (cause) {
-    throw new TypeError(`Invalid "${name}": cannot be converted to a string`, { cause });
+    throw invalid(name, "cannot be converted to a string", value, cause);
   }
 }
 
@@ -176,7 +178,7 @@ export function readRetry(name: string, value: unknown): number | undefined {
 }
 
 /** Makes the `TypeError` for an argument: its name, what is wrong with it, and a primitive's value. */
-export function invalid(name: string, fault: string, value: unknown): TypeError {
+export function invalid(name: string, fault: string, value: unknown, cause?: unknown): TypeError {
   const got = Object(value) === value ? "" : `, got ${JSON.stringify(String(value).slice(0, 80))}`;
-  return new TypeError(`Invalid "${name}": ${fault}${got}`);
+  return new TypeError(`Invalid "${name}": ${fault}${got}`, { cause });
 }

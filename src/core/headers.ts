@@ -1,3 +1,4 @@
+import { invalid } from "./frame.ts";
 import type { ResponseHead } from "./sink.ts";
 import type { HeadersLike } from "./types.ts";
 
@@ -12,23 +13,27 @@ const DEFAULTS = { "Cache-Control": "no-cache, no-transform", "X-Accel-Buffering
  * connection (which HTTP/2 forbids, RFC 9113, 8.2.2).
  */
 const RESERVED =
-  /^(content-(type|length)|connection|keep-alive|proxy-connection|transfer-encoding|upgrade)$/;
+  /^(content-(type|length)|(proxy-)?connection|keep-alive|transfer-encoding|upgrade)$/;
 
 /**
  * Checks the application's headers, all of them before any is used.
  *
  * @throws TypeError if a name or value is not a legal one.
  */
-export function readHeaders(init: HeadersLike): [name: string, value: string][] {
-  return [...new Headers(init)].filter(([name]) => !RESERVED.test(name));
+export function readHeaders(init: HeadersLike): Headers {
+  try {
+    return new Headers([...new Headers(init)].filter(([name]) => !RESERVED.test(name)));
+  } catch (cause) {
+    throw invalid("headers", "must be legal header names and values", init, cause);
+  }
 }
 
 /** All headers of an answer: the stream's own only if it is one. */
 export function createHeaders({ status, headers }: ResponseHead): Headers {
-  const all = new Headers(status === 200 ? DEFAULTS : undefined);
-  // Each cookie is a header of its own.
-  for (const [name, value] of headers) all[name === "set-cookie" ? "append" : "set"](name, value);
+  const all = new Headers(headers);
+  if (status === 204) return all;
+  for (const [name, value] of Object.entries(DEFAULTS)) if (!all.has(name)) all.set(name, value);
   // Without this type, an EventSource gives up for good.
-  if (status === 200) all.set("Content-Type", "text/event-stream");
+  all.set("Content-Type", "text/event-stream");
   return all;
 }

@@ -1,26 +1,23 @@
 import { sharedClosedClients } from "./closed-clients.ts";
+import { isObjectWith } from "./events.ts";
 import { invalid, readLine, readRetry } from "./frame.ts";
 import type { ClosedClients, EventEndpointOptions } from "./types.ts";
 
-/** Options that are amounts; `Infinity` turns each of them off. */
-interface Amounts {
+/** The options of one stream, checked and complete. */
+export interface StreamOptions extends Pick<
+  EventEndpointOptions,
+  "signal" | "closedClientsScope" | "lastEventIdParams" | "onError"
+> {
+  reconnectionTime: number | undefined;
+  serialize: (data: unknown) => unknown;
+  closedClients: ClosedClients;
+  closeEvent: string;
+  /** Amounts; `Infinity` turns each of them off. */
   keepAlive: number;
   highWaterMark: number;
   maxBufferedAmount: number;
   stallTimeout: number;
   maxDuration: number;
-}
-
-/** The options of one stream, checked and complete. */
-export interface StreamOptions extends Amounts {
-  reconnectionTime: number | undefined;
-  serialize: (data: unknown) => unknown;
-  signal: AbortSignal | undefined;
-  closedClients: ClosedClients;
-  closedClientsScope: string;
-  closeEvent: string;
-  lastEventIdParams: boolean;
-  onError: EventEndpointOptions["onError"];
 }
 
 /** Checks options and fills in the defaults. @throws TypeError naming the first one that is wrong. */
@@ -32,18 +29,14 @@ export function readOptions({
   maxBufferedAmount = 1_048_576,
   stallTimeout = 10_000,
   maxDuration = Infinity,
-  signal,
   closedClients = sharedClosedClients(),
-  closedClientsScope = "",
   closeEvent,
-  lastEventIdParams = true,
-  onError,
+  ...others
 }: EventEndpointOptions = {}): StreamOptions {
   // Bun drops a connection that was silent for 10 s, common proxies one of 30 s or more.
   const keepAliveMs = keepAlive === true ? ("Bun" in globalThis ? 8_000 : 15_000) : keepAlive;
-  const amounts: Amounts = {
-    // No time at all means none of it.
-    keepAlive: keepAliveMs || Infinity,
+  const amounts = {
+    keepAlive: keepAliveMs === false ? Infinity : keepAliveMs,
     highWaterMark,
     maxBufferedAmount,
     stallTimeout,
@@ -53,18 +46,20 @@ export function readOptions({
     check(name, "a number that is not negative", typeof value === "number" && value >= 0, value);
   }
   check("serialize", "a function", typeof serialize === "function", serialize);
-  check("closedClients", "{ has(), add() }", "has" in closedClients, closedClients);
+  const isRegistry = isObjectWith(closedClients, "has") && isObjectWith(closedClients, "add");
+  check("closedClients", "{ has(), add() }", isRegistry, closedClients);
+  const { signal } = others;
+  check("signal", "an AbortSignal", !signal || isObjectWith(signal, "aborted"), signal);
   return {
+    ...others,
     ...amounts,
+    // No time at all means never.
+    keepAlive: amounts.keepAlive || Infinity,
     reconnectionTime: pickRetry(reconnectionTime),
     serialize,
-    signal,
     closedClients,
-    closedClientsScope,
     // An event without a type could not be listened for.
     closeEvent: readLine("closeEvent", closeEvent) || "close",
-    lastEventIdParams,
-    onError,
   };
 }
 

@@ -1,5 +1,5 @@
 import type { ErrorStage } from "./errors.ts";
-import { type EventPayload, readEventPayload } from "./events.ts";
+import { type EventPayload, isObjectWith, readEventPayload } from "./events.ts";
 import { invalid } from "./frame.ts";
 import type { PipeOptions } from "./types.ts";
 
@@ -39,7 +39,6 @@ export function pipeSource(
   }
   const { signal } = target;
   const isOver = () => signal.aborted;
-  const emitter = source as EventTarget;
   const reader = openReader(source);
   if (!reader && !isObjectWith(source, "addEventListener")) {
     throw invalid("source", "must be an iterable, a ReadableStream or an EventTarget", source);
@@ -56,6 +55,9 @@ export function pipeSource(
     }
   };
   const onEvent = (event: Event) => void give(event);
+  const listen = (method: "addEventListener" | "removeEventListener") => {
+    for (const type of types) (source as EventTarget)[method](type, onEvent);
+  };
   const readAll = async (from: Reader): Promise<void> => {
     for (let count = 1; !isOver(); count++) {
       const { done, value } = (await from.next()) as IteratorResult<unknown, unknown>;
@@ -72,28 +74,19 @@ export function pipeSource(
       signal.removeEventListener("abort", leave);
       resolve();
     };
+    const onFault = (error: unknown) => target.failed(error, "source");
     // The source may be in the middle of a step that never ends: it is told now, not after it.
     const leave = () => {
       settle();
-      if (!reader) for (const type of types) emitter.removeEventListener(type, onEvent);
-      else release(reader).catch((error: unknown) => target.failed(error, "source"));
+      if (reader) release(reader).catch(onFault);
+      else listen("removeEventListener");
     };
     if (signal.aborted) return leave();
     signal.addEventListener("abort", leave);
-    if (!reader) for (const type of types) emitter.addEventListener(type, onEvent);
-    else {
-      // From here on it is over, and need not be told.
-      readAll(reader).then(
-        () => {
-          settle();
-          if (end !== "keep-open") target.ended();
-        },
-        (error: unknown) => {
-          settle();
-          target.failed(error, "source");
-        },
-      );
-    }
+    if (!reader) return listen("addEventListener");
+    // From its end on it need not be told.
+    const onEnd = () => end === "keep-open" || target.ended();
+    readAll(reader).finally(settle).then(onEnd, onFault);
   });
 }
 
@@ -128,8 +121,4 @@ function readItem(
   if (message == null) return undefined;
   if (isObjectWith(message, "data")) return message as EventPayload;
   throw invalid("toMessage", "must return { data, event?, id?, retry? }", message);
-}
-
-function isObjectWith(value: unknown, name: PropertyKey): boolean {
-  return typeof value === "object" && value !== null && name in value;
 }

@@ -1,12 +1,12 @@
-import { findIdFault } from "./frame.ts";
+import { canReturn } from "./frame.ts";
 
 /** What the core reads from a request, whatever it came in. */
 export interface RequestInfo {
-  readonly method: string;
+  readonly method: string | undefined;
   /** Path and query, or an absolute URL. */
-  readonly url: string;
-  /** A header's value as the runtime decoded it; `undefined` if it was not sent. */
-  header(name: string): string | undefined;
+  readonly url: string | undefined;
+  /** A header's value as the runtime decoded it; nothing, or `""`, if it was not sent. */
+  readonly header: (name: string) => string | null | undefined;
 }
 
 /** Polyfills cannot set headers either, and each found its own parameter. */
@@ -20,12 +20,11 @@ const ID_PARAMS = ["lastEventId", "last_event_id", "Last-Event-ID", "evs_last_ev
  */
 export function readLastEventId(request: RequestInfo, useParams: boolean): string {
   const ids = [decodeHeader(request.header("last-event-id") ?? "")];
-  const query = request.url.split("?").slice(1).join("?");
-  if (useParams && query !== "") {
-    const params = new URLSearchParams(query.split("#", 1)[0]);
+  if (useParams) {
+    const params = new URLSearchParams(/\?([^#]*)/.exec(request.url ?? "")?.[1]);
     ids.push(...ID_PARAMS.map((name) => params.get(name) ?? ""));
   }
-  return ids.find((id) => id !== "" && !findIdFault(id)) ?? "";
+  return ids.find((id) => id && canReturn(id)) ?? "";
 }
 
 /**
@@ -33,10 +32,10 @@ export function readLastEventId(request: RequestInfo, useParams: boolean): strin
  * as latin1. Text that is not UTF-8 read that way was decoded already, or never was UTF-8.
  */
 function decodeHeader(text: string): string {
-  if (/[^\0-\xff]/.test(text)) return text;
-  const bytes = Uint8Array.from(text, (char) => char.charCodeAt(0));
   try {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+    // `escape` makes %XX of latin1, and of what is not latin1 something that cannot be decoded.
+    // eslint-disable-next-line @typescript-eslint/no-deprecated -- every runtime has it
+    return decodeURIComponent(escape(text));
   } catch {
     return text;
   }
@@ -48,13 +47,12 @@ function decodeHeader(text: string): string {
  *
  * @see https://www.rfc-editor.org/rfc/rfc9110#section-12.5.1
  */
-export function acceptsEventStream(accept: string | undefined): boolean {
+export function acceptsEventStream(accept: string | null | undefined): boolean {
   if (!accept?.trim()) return true;
-  const ranges = accept.split(",").map((range) => range.split(";").map((part) => part.trim()));
-  for (const name of ["text/event-stream", "text/*", "*/*"]) {
-    const matching = ranges.filter(([type]) => type?.toLowerCase() === name);
-    const isWanted = (range: string[]) => !range.some((param) => /^q=0(\.0*)?$/i.test(param));
-    if (matching.length > 0) return matching.some(isWanted);
+  const isWanted = new Map<string | undefined, boolean>();
+  for (const range of accept.toLowerCase().split(",")) {
+    const [type, ...params] = range.split(";").map((part) => part.trim());
+    isWanted.set(type, !params.some((param) => /^q=0(\.0*)?$/.test(param)));
   }
-  return false;
+  return isWanted.get("text/event-stream") ?? isWanted.get("text/*") ?? !!isWanted.get("*/*");
 }

@@ -66,7 +66,7 @@ export class Scheduler {
     this.#disarm();
     this.#timerDueAt = dueAt;
     // Rounded up, else the timer may fire in the millisecond before.
-    const delayMs = Math.min(Math.max(Math.ceil(dueAt - performance.now()), 0), MAX_DELAY_MS);
+    const delayMs = Math.min(Math.ceil(dueAt - performance.now()), MAX_DELAY_MS);
     this.#timer = setTimeout(() => this.#onTimer(), delayMs);
     // A comment to send in the future is no reason to keep the process alive.
     (this.#timer as { unref?(): void }).unref?.();
@@ -78,10 +78,9 @@ export class Scheduler {
     let next = Infinity;
     // A copy, because those that are called come back with a new time.
     for (const deadline of [...this.#deadlines]) {
-      if (deadline.dueAt <= now) {
-        this.#deadlines.delete(deadline);
-        deadline.onDue(now);
-      } else if (deadline.dueAt < next) next = deadline.dueAt;
+      if (deadline.dueAt > now) next = Math.min(next, deadline.dueAt);
+      // Unless the call of another one has cancelled it.
+      else if (this.#deadlines.delete(deadline)) deadline.onDue(now);
     }
     this.#arm(Math.max(next, now + REST_MS));
   }

@@ -4,8 +4,8 @@
  */
 export interface Sink {
   /**
-   * `true` once the client can take bytes. A response that its server has not begun to read is
-   * neither kept alive nor stalled.
+   * `true` once the client can take bytes. A response that its server has not begun to read is not
+   * kept alive.
    */
   readonly started: boolean;
   /** Bytes written and not yet taken by the operating system or the stream's reader. */
@@ -17,14 +17,9 @@ export interface Sink {
   open(owner: SinkOwner, head: ResponseHead): void;
   /** Writes whole frames. Everything is taken: see `bufferedAmount`. */
   write(text: string): void;
-  /** How many bytes `write(text)` will add. */
-  byteLength(text: string): number;
-  /**
-   * Ends the response after what was written; with an error, so that the client can tell that it is
-   * not complete. The owner's `sinkClosed` follows, sooner or later.
-   */
-  end(error?: Error): void;
-  /** Breaks the response off and drops what waits. */
+  /** Ends the response after what was written. The owner's `sinkClosed` follows, sooner or later. */
+  end(): void;
+  /** Breaks the response off, so that the client can tell, and drops what waits. */
   abort(error: Error): void;
 }
 
@@ -35,8 +30,10 @@ export interface SinkOwner {
   /**
    * The response is over: after `end()`, because everything was taken, or at any time, because the
    * client left. May be told more than once.
+   *
+   * @param clean whether everything was taken, if the sink knows better than its last drain
    */
-  sinkClosed(clean: boolean): void;
+  sinkClosed(clean?: boolean): void;
 }
 
 /** The head of the answer. */
@@ -44,7 +41,7 @@ export interface ResponseHead {
   /** 200 opens a stream, 204 tells an `EventSource` never to come back. */
   readonly status: 200 | 204;
   /** The application's headers. */
-  readonly headers: readonly [name: string, value: string][];
+  readonly headers: Headers;
   /** The first bytes of the stream, which leave with the head; none if the response has no body. */
   readonly preamble: string;
 }

@@ -4,8 +4,8 @@ import {
   markClosedClient,
   readClosingId,
 } from "./closed-clients.ts";
-import { Delivery, type DeliveryChange } from "./delivery.ts";
-import { type ErrorStage, EventEndpointError, reportError } from "./errors.ts";
+import { Delivery } from "./delivery.ts";
+import { type ErrorStage, reportError } from "./errors.ts";
 import { CloseEvent, readEventPayload } from "./events.ts";
 import {
   formatComment,
@@ -24,22 +24,15 @@ import { pipeSource } from "./pipe.ts";
 import { readLastEventId, type RequestInfo } from "./request.ts";
 import type { Sink } from "./sink.ts";
 import type {
-  CloseCode,
   CloseOptions,
   DefaultEvents,
-  EndpointEventMap,
+  EndpointEventTarget,
   EventEndpointOptions,
   EventFields,
   Message,
   PipeOptions,
   Source,
 } from "./types.ts";
-
-/** Shared answers: a send that need not wait allocates nothing. */
-const ACCEPTED = Promise.resolve(true);
-const REFUSED = Promise.resolve(false);
-
-const NO_FRAME = "";
 
 /** Breaks a stream off because code of the user's failed. For the package, not for users. */
 export let failStream: (stream: EventStream<never>, error: unknown, stage: ErrorStage) => void;
@@ -48,20 +41,17 @@ export let failStream: (stream: EventStream<never>, error: unknown, stage: Error
  * One event stream to one client, over whatever sink: the state machine that `EventEndpoint` is
  * built on. It is open until the first reason to end it, and says so exactly once.
  */
-export abstract class EventStream<Events = DefaultEvents> extends EventTarget {
+export abstract class EventStream<
+  Events = DefaultEvents,
+> extends (EventTarget as new () => EndpointEventTarget) {
   readonly #options: StreamOptions;
   readonly #delivery: Delivery;
   /** Whether listeners can have been added: an end before that is told later. */
   #constructed = false;
   #lastEventId = "";
-  /** What ended the stream, and the text given with it. */
-  #code: CloseCode | undefined;
+  /** The text given with what ended the stream. */
   #reason = "";
-  #finished: Promise<void> | undefined;
-  #resolveFinished: (() => void) | undefined;
-  #isFinished = false;
-  #abortController: AbortController | undefined;
-  #unfollowSignal: (() => void) | undefined;
+  readonly #finished: Promise<void>;
 
   static {
     failStream = (stream, error, stage) => stream.#fail(error, stage);
@@ -76,18 +66,28 @@ export abstract class EventStream<Events = DefaultEvents> extends EventTarget {
     // Everything that can throw comes before the first byte.
     this.#options = readOptions(options);
     const headers = readHeaders(options?.headers);
-    this.#delivery = new Delivery(sink, this.#options, (change) => this.#onDelivery(change));
+    const { signal, reconnectionTime, lastEventIdParams = true } = this.#options;
+    const isRefused = this.#refuses(readLastEventId(request, lastEventIdParams));
+    let settle!: () => void;
+    this.#finished = new Promise((resolve) => (settle = resolve));
+    const delivery = new Delivery(sink, this.#options, async (code, wasClean) => {
+      signal?.removeEventListener("abort", abort);
+      settle();
+      // Nobody can listen to an endpoint that is still being made.
+      if (!this.#constructed) await Promise.resolve();
+      super.dispatchEvent(new CloseEvent("close", { code, reason: this.#reason, wasClean }));
+    });
+    this.#delivery = delivery;
+    const abort = () => delivery.end("aborted");
 
-    if (this.#refuses(readLastEventId(request, this.#options.lastEventIdParams))) {
-      this.#code = "refused";
-      this.#delivery.start({ status: 204, headers, preamble: NO_FRAME });
-    } else {
-      const isHead = request.method === "HEAD";
-      if (isHead) this.#code = "closed";
-      const preamble = isHead ? NO_FRAME : this.#createPreamble();
-      this.#delivery.start({ status: 200, headers, preamble });
-    }
-    if (!this.closed) this.#followSignal();
+    if (isRefused) delivery.code = "refused";
+    else if (request.method === "HEAD") delivery.code = "closed";
+    // Something has to leave at once, or the client's `open` waits with it.
+    const preamble = this.closed ? "" : formatRetry(reconnectionTime) || KEEP_ALIVE_FRAME;
+    delivery.start({ status: isRefused ? 204 : 200, headers, preamble });
+    if (signal?.aborted) abort();
+    // A signal may live as long as the server: it must not keep every stream that it outlived.
+    else if (!this.closed) signal?.addEventListener("abort", abort);
     this.#constructed = true;
   }
 
@@ -101,7 +101,7 @@ export abstract class EventStream<Events = DefaultEvents> extends EventTarget {
 
   /** `true` from the moment nothing more can be sent, whoever ended the stream. */
   get closed(): boolean {
-    return this.#code !== undefined;
+    return this.#delivery.code !== undefined;
   }
 
   /** Bytes that `send()` accepted and that the operating system or the reader has not yet taken. */
@@ -111,11 +111,7 @@ export abstract class EventStream<Events = DefaultEvents> extends EventTarget {
 
   /** Aborted when the endpoint closes: for `fetch()`, timers and async iterators made for it. */
   get signal(): AbortSignal {
-    if (!this.#abortController) {
-      this.#abortController = new AbortController();
-      if (this.closed) this.#abortController.abort();
-    }
-    return this.#abortController.signal;
+    return this.#delivery.signal;
   }
 
   /**
@@ -130,8 +126,7 @@ export abstract class EventStream<Events = DefaultEvents> extends EventTarget {
    *   cannot be sent as it is
    */
   send(data: unknown, idOrFields?: string | EventFields | null): Promise<boolean> {
-    if (this.closed) return REFUSED;
-    return this.#send(data, readFields(idOrFields));
+    return this.closed ? this.#delivery.whenDrained() : this.#send(data, readFields(idOrFields));
   }
 
   /**
@@ -143,7 +138,7 @@ export abstract class EventStream<Events = DefaultEvents> extends EventTarget {
     data: Events[Type],
     idOrFields?: string | Omit<EventFields, "event"> | null,
   ): Promise<boolean> {
-    if (this.closed) return REFUSED;
+    if (this.closed) return this.#delivery.whenDrained();
     const fields = readFields(idOrFields);
     return this.#send(data, { ...fields, event: readLine("event", event) });
   }
@@ -203,7 +198,7 @@ export abstract class EventStream<Events = DefaultEvents> extends EventTarget {
     return pipeSource(source, toMessage, options, {
       signal: this.signal,
       send: (payload) => this.#send(payload.data, readFields(payload)),
-      ended: () => void this.#end("source-ended", this.#formatGoodbye(undefined)),
+      ended: () => this.#delivery.end("source-ended", this.#formatGoodbye(undefined)),
       failed: (error, stage) => this.#fail(error, stage),
     });
   }
@@ -217,19 +212,20 @@ export abstract class EventStream<Events = DefaultEvents> extends EventTarget {
    * @returns a promise for the moment when nothing is on its way any more; it never rejects
    * @throws TypeError if `reconnectionTime` is not a valid `retry`
    */
-  close(options: boolean | CloseOptions = false): Promise<void> {
+  close(options?: boolean | CloseOptions | null): Promise<void> {
     const {
       noReconnect = false,
       reconnectionTime,
       reason = "",
-    } = typeof options === "object" ? options : { noReconnect: options };
+    } = typeof options === "object" ? (options ?? {}) : { noReconnect: options };
     const retry = readRetry("reconnectionTime", reconnectionTime);
-    if (this.closed) return this.#whenFinished();
-    if (noReconnect) {
-      markClosedClient(this.#options, this.#lastEventId);
-      return this.#end("no-reconnect", this.#formatGoodbye(retry), reason);
+    if (!this.closed) {
+      this.#reason = reason;
+      if (noReconnect) markClosedClient(this.#options, this.#lastEventId);
+      const lastFrame = noReconnect ? this.#formatGoodbye(retry) : formatRetry(retry);
+      this.#delivery.end(noReconnect ? "no-reconnect" : "closed", lastFrame);
     }
-    return this.#end("closed", retry === undefined ? NO_FRAME : formatRetry(retry), reason);
+    return this.#finished;
   }
 
   /** Closes the endpoint: `await using events = …`. */
@@ -237,30 +233,9 @@ export abstract class EventStream<Events = DefaultEvents> extends EventTarget {
     return this.close();
   }
 
-  override addEventListener<Type extends keyof EndpointEventMap>(
-    type: Type,
-    listener: ((this: this, event: EndpointEventMap[Type]) => unknown) | null,
-    options?: Parameters<EventTarget["addEventListener"]>[2],
-  ): void;
-  override addEventListener(...args: Parameters<EventTarget["addEventListener"]>): void;
-  override addEventListener(...args: unknown[]): void {
-    super.addEventListener(...(args as Parameters<EventTarget["addEventListener"]>));
-  }
-
-  #followSignal(): void {
-    const { signal } = this.#options;
-    if (!signal) return;
-    const abort = () => void this.#end("aborted", NO_FRAME);
-    if (signal.aborted) return abort();
-    signal.addEventListener("abort", abort);
-    // A signal may live as long as the server: it must not keep every stream that it outlived.
-    this.#unfollowSignal = () => signal.removeEventListener("abort", abort);
-  }
-
   #send(data: unknown, fields: FrameFields): Promise<boolean> {
-    const frame = this.#format(data, fields);
-    if (!this.#accept(frame, fields.id)) return REFUSED;
-    return this.#delivery.whenDrained() ?? (this.closed ? REFUSED : ACCEPTED);
+    this.#accept(this.#format(data, fields), fields.id);
+    return this.#delivery.whenDrained();
   }
 
   #format(data: unknown, fields: FrameFields): string {
@@ -272,12 +247,6 @@ export abstract class EventStream<Events = DefaultEvents> extends EventTarget {
     if (this.closed || !this.#delivery.accept(frame)) return false;
     if (id !== undefined) this.#lastEventId = id;
     return true;
-  }
-
-  /** The first bytes; something has to leave at once, or the client's `open` waits with it. */
-  #createPreamble(): string {
-    const { reconnectionTime } = this.#options;
-    return reconnectionTime === undefined ? KEEP_ALIVE_FRAME : formatRetry(reconnectionTime);
   }
 
   /**
@@ -296,58 +265,11 @@ export abstract class EventStream<Events = DefaultEvents> extends EventTarget {
     return isClosedClient(this.#options, id);
   }
 
-  #end(code: CloseCode, lastFrame: string, reason = ""): Promise<void> {
-    if (!this.closed) {
-      this.#code = code;
-      this.#reason = reason;
-      const failed = code === "source-failed";
-      this.#delivery.end(
-        lastFrame,
-        failed ? new EventEndpointError(code, "The source of the event stream failed") : undefined,
-      );
-    }
-    return this.#whenFinished();
-  }
-
   #fail(error: unknown, stage: ErrorStage): void {
     // That the user's code gave up because the stream is over is no fault of it.
-    if (error !== this.#abortController?.signal.reason) {
-      reportError(this.#options.onError, error, stage);
+    if (!this.closed || error !== this.signal.reason) {
+      void reportError(this.#options.onError, error, stage);
     }
-    void this.#end("source-failed", NO_FRAME);
-  }
-
-  #whenFinished(): Promise<void> {
-    if (this.#isFinished) return Promise.resolve();
-    return (this.#finished ??= new Promise((resolve) => (this.#resolveFinished = resolve)));
-  }
-
-  #onDelivery(change: DeliveryChange): void {
-    switch (change) {
-      case "max-duration":
-        void this.#end(change, NO_FRAME);
-        break;
-      case "slow-client":
-        // Also when it was closed already, and does not take what is left.
-        this.#code ??= change;
-        this.#delivery.abort(new EventEndpointError(change, "The client did not read the stream"));
-        break;
-      case "ending":
-        this.#code ??= "client-left";
-        this.#unfollowSignal?.();
-        this.#abortController?.abort();
-        break;
-      default:
-        this.#finish(change === "ended");
-    }
-  }
-
-  #finish(wasClean: boolean): void {
-    // Nobody can listen to an endpoint that is still being made.
-    if (!this.#constructed) return queueMicrotask(() => this.#finish(wasClean));
-    this.#isFinished = true;
-    this.#resolveFinished?.();
-    const code = this.#code as CloseCode;
-    super.dispatchEvent(new CloseEvent("close", { code, reason: this.#reason, wasClean }));
+    this.#delivery.end("source-failed");
   }
 }

@@ -50,6 +50,16 @@ export interface EndpointEventMap {
   close: CloseEvent;
 }
 
+/** An `EventTarget` that knows the types of its own events. Nothing but types: it costs no code. */
+export interface EndpointEventTarget extends EventTarget {
+  addEventListener<Type extends keyof EndpointEventMap>(
+    type: Type,
+    listener: ((this: this, event: EndpointEventMap[Type]) => unknown) | null,
+    options?: Parameters<EventTarget["addEventListener"]>[2],
+  ): void;
+  addEventListener(...args: Parameters<EventTarget["addEventListener"]>): void;
+}
+
 /** Remembers which clients were told not to come back. */
 export interface ClosedClients {
   /** Was this client closed for good? Called once for each request that brings an id. */

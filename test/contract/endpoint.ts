@@ -177,6 +177,11 @@ export function endpointContract(name: string, start: StartHost): void {
         ["maxDuration", { maxDuration: -5 }],
         ["serialize", { serialize: "JSON" }],
         ["closedClients", { closedClients: {} }],
+        ["closedClients", { closedClients: null }],
+        ["keepAlive", { keepAlive: NaN }],
+        ["signal", { signal: {} }],
+        ["signal", { signal: "x" }],
+        ["headers", { headers: { "X-Forged": "a\r\nSet-Cookie: b" } }],
         ["closeEvent", { closeEvent: "bye\ndata: x" }],
       ])(
         "of option %s throws a TypeError that names it, before a byte is written",

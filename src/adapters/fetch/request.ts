@@ -5,7 +5,7 @@ export function readFetchRequest(request: Request): RequestInfo {
   return {
     method: request.method,
     url: request.url,
-    header: (name) => request.headers.get(name) ?? undefined,
+    header: (name) => request.headers.get(name),
   };
 }
 
@@ -14,6 +14,6 @@ export function readFetchRequest(request: Request): RequestInfo {
  * a plain object.
  */
 export function isFetchRequest(request: unknown): request is Request {
-  const { headers } = (request ?? {}) as { headers?: { get?: unknown } };
+  const { headers } = (request ?? {}) as { headers?: { get?: unknown } | null };
   return typeof headers?.get === "function";
 }

@@ -1,5 +1,6 @@
 import type { Http2Stream } from "node:http2";
 import type { Socket } from "node:net";
+import { invalid } from "../../core/frame.ts";
 import { createHeaders } from "../../core/headers.ts";
 import type { ResponseHead, Sink, SinkOwner } from "../../core/sink.ts";
 import { findNativeWrite, isBare } from "./bare.ts";
@@ -26,12 +27,17 @@ export class ResponseSink implements Sink {
   readonly #nativeWrite: unknown;
   #owner!: SinkOwner;
   #taken = 0;
-  /** Whether something that was written may not have been taken. */
-  #isDirty = false;
-  /** Whether to break the connection once everything is taken. */
-  #breaksOff = false;
 
-  constructor(response: NodeResponse) {
+  /** @throws TypeError if the response is none, or has been answered already */
+  constructor(response: NodeResponse | undefined) {
+    if (typeof response?.writeHead !== "function") {
+      const hint = "must be the http.ServerResponse (reply.raw in Fastify, ctx.res in Koa)";
+      throw invalid("response", hint, response);
+    }
+    // A client that left is no error: the endpoint will be closed.
+    if (response.headersSent && !response.destroyed) {
+      throw invalid("response", "has its headers sent already", response);
+    }
     this.#res = response;
     this.#nativeWrite = findNativeWrite(response);
   }
@@ -43,7 +49,7 @@ export class ResponseSink implements Sink {
   get progress(): number {
     // Of the write that is under way the system may have taken a part; libuv knows.
     const handle = (this.#res.socket as { _handle?: { writeQueueSize?: number } } | null)?._handle;
-    return this.#taken - (handle?.writeQueueSize ?? 0) / 2 ** 32;
+    return this.#taken - (handle?.writeQueueSize ?? 0);
   }
 
   open(owner: SinkOwner, head: ResponseHead): void {
@@ -53,7 +59,7 @@ export class ResponseSink implements Sink {
     res.on("close", this.#onEnd);
     // For the whole life of the response: an error without a listener ends the process.
     res.on("error", this.#onWritten);
-    if (res.destroyed || res.stream?.destroyed) return owner.sinkClosed(true);
+    if (res.destroyed || res.stream?.destroyed) return owner.sinkClosed();
     res.on("finish", this.#onEnd);
     res.on("drain", this.#onWritten);
     this.#setHeaders(head);
@@ -64,36 +70,28 @@ export class ResponseSink implements Sink {
 
   write(text: string): void {
     const res = this.#res;
-    const bytes = this.byteLength(text);
-    // ASCII leaves fastest as a latin1 string. Other text is encoded here, because streams take the
-    // units of a string for bytes.
-    const encode = (chunk: string) => (bytes === text.length ? chunk : Buffer.from(chunk));
+    const bytes = Buffer.byteLength(text);
     if (isBare(res, this.#nativeWrite)) {
       const chunk = res.chunkedEncoding ? `${bytes.toString(16)}\r\n${text}\r\n` : text;
-      res.socket.write(encode(chunk), "latin1", this.#onWritten);
+      // ASCII leaves fastest as a latin1 string. Other text is encoded here, because streams take
+      // the units of a string for bytes.
+      const isAscii = bytes === text.length;
+      res.socket.write(isAscii ? chunk : Buffer.from(chunk), "latin1", this.#onWritten);
     } else {
+      const chunk = Buffer.from(text);
       const step = res.stream ? HTTP2_WRITE_BYTES : bytes;
-      const chunk = res.stream ? Buffer.from(text) : encode(text);
       for (let start = 0; start < bytes; start += step) {
-        const part = step < bytes ? (chunk as Buffer).subarray(start, start + step) : chunk;
-        res.write(part, "latin1", this.#onWritten);
+        res.write(chunk.subarray(start, start + step), "latin1", this.#onWritten);
       }
       // What compression collects would come late, or never.
       res.flush?.();
       // Node holds writes back until the next tick; ours are one for each turn already.
       if (!res.stream) res.socket?.uncork();
     }
-    this.#isDirty = this.bufferedAmount > 0;
   }
 
-  byteLength(text: string): number {
-    return Buffer.byteLength(text);
-  }
-
-  end(error?: Error): void {
+  end(): void {
     const res = this.#res;
-    this.#breaksOff = !!error;
-    if (error) return this.#breakOffWhenTaken();
     // Afterwards, the response does not know its connection any more.
     const session = res.stream?.session;
     const socket = session ? session.socket : res.socket;
@@ -109,42 +107,34 @@ export class ResponseSink implements Sink {
   }
 
   abort(): void {
-    const { stream } = this.#res;
-    if (stream) stream.close(HTTP2_INTERNAL_ERROR);
-    else this.#res.destroy();
+    const { socket, stream, chunkedEncoding } = this.#res;
+    if (stream) return stream.close(HTTP2_INTERNAL_ERROR);
+    // Where the end of the connection is the end of the body, only a reset is no clean end. Node's
+    // `resetAndDestroy()` would send a clean end first; TLS tells by itself.
+    if (chunkedEncoding === false && socket && !("encrypted" in socket)) {
+      (socket as { resetAndClosing?: boolean }).resetAndClosing = true;
+    }
+    this.#res.destroy();
   }
 
-  readonly #onEnd = (): void => this.#owner.sinkClosed(!this.#isDirty);
+  readonly #onEnd = (): void => this.#owner.sinkClosed();
 
   /** For drains, for the callbacks of writes, and for errors, which come before the disconnect. */
   readonly #onWritten = (error?: Error | null): void => {
     if (error) return this.#owner.sinkClosed(false);
     this.#taken++;
-    this.#isDirty = this.bufferedAmount > 0;
-    if (this.#breaksOff) this.#breakOffWhenTaken();
-    else this.#owner.sinkDrained();
+    this.#owner.sinkDrained();
   };
 
   #setHeaders(head: ResponseHead): void {
     const res = this.#res;
     // Left by a framework that expected another answer, it would cut the stream off.
-    if (res.hasHeader("content-length")) res.removeHeader("content-length");
+    res.removeHeader("content-length");
     for (const [name, value] of createHeaders(head)) {
-      const isOurs = !head.headers.some(([theirs]) => theirs === name) && name !== "content-type";
-      if (isOurs && res.hasHeader(name)) continue;
-      const before = name === "set-cookie" ? (res.getHeader(name) ?? []) : [];
-      res.setHeader(name, name === "set-cookie" ? [before, value].flat().map(String) : value);
+      if (name === "set-cookie") res.appendHeader(name, value);
+      else if (name === "content-type" || head.headers.has(name) || !res.hasHeader(name)) {
+        res.setHeader(name, value);
+      }
     }
-  }
-
-  #breakOffWhenTaken(): void {
-    const { socket, stream, chunkedEncoding } = this.#res;
-    if (this.#isDirty) return;
-    // Where the end of the connection is the end of the body, only a reset is no clean end. Node's
-    // `resetAndDestroy()` would send a clean end first; TLS tells by itself.
-    if (!stream && chunkedEncoding === false && socket && !("encrypted" in socket)) {
-      (socket as { resetAndClosing?: boolean }).resetAndClosing = true;
-    }
-    this.abort();
   }
 }

@@ -14,8 +14,8 @@ export interface NodeResponse {
   readonly destroyed?: boolean | undefined;
   readonly writableLength: number;
   hasHeader(name: string): boolean;
-  getHeader(name: string): number | string | string[] | undefined;
-  setHeader(name: string, value: string | string[]): unknown;
+  setHeader(name: string, value: string): unknown;
+  appendHeader(name: string, value: string): unknown;
   removeHeader(name: string): void;
   writeHead(statusCode: number): unknown;
   write(
