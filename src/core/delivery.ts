@@ -131,7 +131,7 @@ export class Delivery implements SinkOwner, Deadline, TurnTask {
       this.#largest = 0;
       if (this.code === "source-failed") return this.#breakOff(this.code);
     }
-    if (this.bufferedAmount <= this.#options.highWaterMark) this.#drained(true);
+    this.#drainedEnough();
     // The first read, at the latest.
     if (this.dueAt === Infinity) this.#schedule();
   }
@@ -155,8 +155,11 @@ export class Delivery implements SinkOwner, Deadline, TurnTask {
 
   onDue(now: number): void {
     const sink = this.#sink;
-    if (sink.bufferedAmount === 0 || sink.progress !== this.#progress) this.#watch(now);
-    else if (now >= this.#progressAt + this.#options.stallTimeout) return this.#breakOff();
+    if (sink.bufferedAmount === 0 || sink.progress !== this.#progress) {
+      this.#watch(now);
+      // Not every sink can tell by itself that a part of what waits was taken.
+      this.#drainedEnough();
+    } else if (now >= this.#progressAt + this.#options.stallTimeout) return this.#breakOff();
     if (now >= this.#endsAt) this.end("max-duration");
     if (!this.code && now >= this.#lastOutputAt + this.#options.keepAlive) {
       this.#lastOutputAt = now;
@@ -220,6 +223,10 @@ export class Delivery implements SinkOwner, Deadline, TurnTask {
   #tellEnd(): void {
     this.#drained(false);
     this.#abortController?.abort();
+  }
+
+  #drainedEnough(): void {
+    if (this.#drain && this.bufferedAmount <= this.#options.highWaterMark) this.#drained(true);
   }
 
   #drained(open: boolean): void {

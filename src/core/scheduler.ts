@@ -19,6 +19,11 @@ const MAX_DELAY_MS = 2 ** 31 - 1;
 /** Rest between two looks at what is due, so that many endpoints are not looked at for each of them. */
 const REST_MS = 10;
 
+/** Node's own, also while a test fakes it: what was sent has to leave. */
+const { nextTick } = ((globalThis as { process?: unknown }).process ?? {}) as {
+  nextTick?: (this: void, run: () => void) => void;
+};
+
 /**
  * One timer and one end-of-turn task for all endpoints of a process, instead of some for each.
  *
@@ -50,14 +55,13 @@ export class Scheduler {
    */
   afterTurn(task: TurnTask): void {
     if (this.#turn.push(task) > 1) return;
-    const { process } = globalThis as { process?: { nextTick?(run: () => void): void } };
     const run = () => {
       const tasks = this.#turn;
       this.#turn = [];
       for (const each of tasks) each.onTurnEnd();
     };
     // From within a microtask, Node runs a tick only when there are no microtasks left.
-    queueMicrotask(() => (process?.nextTick ? process.nextTick(run) : run()));
+    queueMicrotask(() => (nextTick ? nextTick(run) : run()));
   }
 
   #arm(dueAt: number): void {

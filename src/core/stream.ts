@@ -1,3 +1,4 @@
+import { followAbort } from "./abort.ts";
 import {
   createClosingId,
   isClosedClient,
@@ -69,25 +70,27 @@ export abstract class EventStream<
     const { signal, reconnectionTime, lastEventIdParams = true } = this.#options;
     const isRefused = this.#refuses(readLastEventId(request, lastEventIdParams));
     let settle!: () => void;
+    // A signal may live as long as the server: it must not keep every stream that it outlived.
+    let unfollow: (() => void) | undefined;
     this.#finished = new Promise((resolve) => (settle = resolve));
     const delivery = new Delivery(sink, this.#options, async (code, wasClean) => {
-      signal?.removeEventListener("abort", abort);
+      unfollow?.();
       settle();
       // Nobody can listen to an endpoint that is still being made.
       if (!this.#constructed) await Promise.resolve();
       super.dispatchEvent(new CloseEvent("close", { code, reason: this.#reason, wasClean }));
     });
     this.#delivery = delivery;
-    const abort = () => delivery.end("aborted");
 
     if (isRefused) delivery.code = "refused";
     else if (request.method === "HEAD") delivery.code = "closed";
     // Something has to leave at once, or the client's `open` waits with it.
     const preamble = this.closed ? "" : formatRetry(reconnectionTime) || KEEP_ALIVE_FRAME;
     delivery.start({ status: isRefused ? 204 : 200, headers, preamble });
-    if (signal?.aborted) abort();
-    // A signal may live as long as the server: it must not keep every stream that it outlived.
-    else if (!this.closed) signal?.addEventListener("abort", abort);
+    if (signal?.aborted) delivery.end("aborted");
+    else if (signal && !this.closed) {
+      unfollow = followAbort(signal, () => delivery.end("aborted"));
+    }
     this.#constructed = true;
   }
 
@@ -213,13 +216,13 @@ export abstract class EventStream<
    * @throws TypeError if `reconnectionTime` is not a valid `retry`
    */
   close(options?: boolean | CloseOptions | null): Promise<void> {
-    const {
-      noReconnect = false,
-      reconnectionTime,
-      reason = "",
-    } = typeof options === "object" ? (options ?? {}) : { noReconnect: options };
-    const retry = readRetry("reconnectionTime", reconnectionTime);
     if (!this.closed) {
+      const {
+        noReconnect = false,
+        reconnectionTime,
+        reason = "",
+      } = typeof options === "object" ? (options ?? {}) : { noReconnect: options };
+      const retry = readRetry("reconnectionTime", reconnectionTime);
       this.#reason = reason;
       if (noReconnect) markClosedClient(this.#options, this.#lastEventId);
       const lastFrame = noReconnect ? this.#formatGoodbye(retry) : formatRetry(retry);

@@ -282,17 +282,37 @@ describe("the close event", () => {
     expect(thrown).toMatchObject([{ message: "from a listener" }]);
   });
 
-  it("takes signals that were there before, and lets go of them", async () => {
+  it("puts one listener on a signal, however many streams follow it, and lets go of it", () => {
     const controller = new AbortController();
-    const add = vi.spyOn(controller.signal, "addEventListener");
-    const remove = vi.spyOn(controller.signal, "removeEventListener");
-    const stream = open({ signal: controller.signal });
-    expect(add).toHaveBeenCalledTimes(1);
-    void stream.close();
-    expect(remove).toHaveBeenCalledTimes(1);
-    expect(remove.mock.calls[0]!.slice(0, 2)).toEqual(add.mock.calls[0]!.slice(0, 2));
+    const listeners = new Set<unknown>();
+    const { signal } = controller;
+    vi.spyOn(signal, "addEventListener").mockImplementation((_type, listener) => {
+      listeners.add(listener);
+    });
+    vi.spyOn(signal, "removeEventListener").mockImplementation((_type, listener) => {
+      listeners.delete(listener);
+    });
+    const streams = Array.from({ length: 100 }, () => {
+      sink = new RecordingSink();
+      return open({ signal });
+    });
+    expect(listeners.size).toBe(1);
+    for (const stream of streams) void stream.close();
+    expect(listeners.size).toBe(0);
+    sink = new RecordingSink();
+    open({ signal });
+    expect(listeners.size).toBe(1);
+  });
+
+  it("tells all streams of a signal, also when one of them closes another", () => {
+    const controller = new AbortController();
+    const streams = Array.from({ length: 3 }, () => {
+      sink = new RecordingSink();
+      return open({ signal: controller.signal });
+    });
+    streams[0]!.addEventListener("close", () => void streams[1]!.close());
     controller.abort();
-    expect(closes).toHaveLength(1);
+    expect(closes.map(({ code }) => code).sort()).toEqual(["aborted", "aborted", "closed"]);
   });
 });
 

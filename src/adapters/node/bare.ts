@@ -6,6 +6,7 @@ export interface BareResponse extends NodeResponse {
   readonly socket: Socket;
   readonly chunkedEncoding: boolean;
   readonly outputData: readonly unknown[];
+  readonly writableEnded: boolean;
   readonly writableCorked: number;
   readonly _headerSent: boolean;
   readonly _writeRaw: unknown;
@@ -40,7 +41,9 @@ export function isBare(response: NodeResponse, nativeWrite: unknown): response i
     nativeWrite !== undefined &&
     res.write === nativeWrite &&
     res._headerSent &&
+    !res.writableEnded &&
     (res.socket as { _httpMessage?: unknown } | null)?._httpMessage === res &&
+    res.socket.writable &&
     res.outputData.length === 0 &&
     res.writableCorked === 0
   );

@@ -8,10 +8,17 @@ import type { NodeResponse } from "./types.ts";
 
 /** What the protocols have besides; each is there or not, depending on the response. */
 interface Connection {
-  readonly socket?: (Socket & { readonly server?: { listening: boolean } }) | null;
+  readonly socket?: (Socket & { readonly server?: { readonly listening: boolean } }) | null;
   readonly stream?: Http2Stream;
+  readonly req?: { readonly socket?: Socket };
   readonly chunkedEncoding?: boolean;
   flush?(): void;
+}
+
+/** What is under a socket. */
+interface Handle {
+  readonly writeQueueSize?: number;
+  readonly _parent?: Handle;
 }
 
 /** RFC 9113, 7. Clients take CANCEL and NO_ERROR for a clean end. */
@@ -21,12 +28,12 @@ const HTTP2_WRITE_BYTES = 16_384;
 
 /** A sink over `(req, res)` of `node:http`, `node:https` and the compatibility API of `node:http2`. */
 export class ResponseSink implements Sink {
-  readonly started = true;
-
   readonly #res: NodeResponse & Connection;
   readonly #nativeWrite: unknown;
   #owner!: SinkOwner;
   #taken = 0;
+  /** What somebody else's `write` said to be waiting. */
+  #held = 0;
 
   /** @throws TypeError if the response is none, or has been answered already */
   constructor(response: NodeResponse | undefined) {
@@ -42,14 +49,23 @@ export class ResponseSink implements Sink {
     this.#nativeWrite = findNativeWrite(response);
   }
 
+  /** A pipelined request has to wait until those before it are answered. */
+  get started(): boolean {
+    return !this.#nativeWrite || !!this.#res.socket;
+  }
+
   get bufferedAmount(): number {
-    return this.#res.writableLength;
+    // What wraps a response has a buffer of its own, of which only its `write` tells.
+    const isOurs = this.#nativeWrite ?? this.#res.stream;
+    return isOurs ? this.#res.writableLength : this.#held;
   }
 
   get progress(): number {
-    // Of the write that is under way the system may have taken a part; libuv knows.
-    const handle = (this.#res.socket as { _handle?: { writeQueueSize?: number } } | null)?._handle;
-    return this.#taken - (handle?.writeQueueSize ?? 0);
+    if (!this.started) return performance.now();
+    // Of the write that is under way the system may have taken a part; libuv knows. TLS keeps that
+    // under its own handle.
+    const { _handle: handle } = (this.#res.socket ?? {}) as { _handle?: Handle | null };
+    return this.#taken - ((handle?._parent ?? handle)?.writeQueueSize ?? 0);
   }
 
   open(owner: SinkOwner, head: ResponseHead): void {
@@ -61,7 +77,9 @@ export class ResponseSink implements Sink {
     res.on("error", this.#onWritten);
     if (res.destroyed || res.stream?.destroyed) return owner.sinkClosed();
     res.on("finish", this.#onEnd);
-    res.on("drain", this.#onWritten);
+    res.on("drain", this.#onDrain);
+    // Nor is a response told before its turn has come.
+    if (!this.started) res.req?.socket?.on("close", this.#onEnd);
     this.#setHeaders(head);
     res.writeHead(head.status);
     if (head.preamble) this.write(head.preamble);
@@ -80,11 +98,19 @@ export class ResponseSink implements Sink {
     } else {
       const chunk = Buffer.from(text);
       const step = res.stream ? HTTP2_WRITE_BYTES : bytes;
-      for (let start = 0; start < bytes; start += step) {
-        res.write(chunk.subarray(start, start + step), "latin1", this.#onWritten);
+      try {
+        for (let start = 0; start < bytes; start += step) {
+          const part = chunk.subarray(start, start + step);
+          const isFull = res.write(part, "latin1", this.#onWritten) === false;
+          if (isFull || this.#held) this.#held += part.length;
+        }
+        // What compression collects would come late, or never.
+        res.flush?.();
+      } catch {
+        // What wraps the response failed. The other streams have nothing to do with that.
+        this.abort();
+        return this.#owner.sinkClosed(false);
       }
-      // What compression collects would come late, or never.
-      res.flush?.();
       // Node holds writes back until the next tick; ours are one for each turn already.
       if (!res.stream) res.socket?.uncork();
     }
@@ -94,10 +120,11 @@ export class ResponseSink implements Sink {
     const res = this.#res;
     // Afterwards, the response does not know its connection any more.
     const session = res.stream?.session;
-    const socket = session ? session.socket : res.socket;
+    const socket = session?.destroyed ? undefined : (session ?? res).socket;
+    const server = (socket as Connection["socket"])?.server;
     res.on("finish", () => {
       // `server.close()` waits for the connection, and has looked for idle ones already.
-      if ((socket as Connection["socket"])?.server?.listening !== false) return;
+      if (server?.listening !== false) return;
       if (session) session.close();
       else socket?.destroySoon();
     });
@@ -117,12 +144,21 @@ export class ResponseSink implements Sink {
     this.#res.destroy();
   }
 
-  readonly #onEnd = (): void => this.#owner.sinkClosed();
+  readonly #onEnd = (): void => {
+    this.#res.req?.socket?.removeListener("close", this.#onEnd);
+    this.#owner.sinkClosed();
+  };
+
+  readonly #onDrain = (): void => {
+    this.#held = 0;
+    this.#onWritten();
+  };
 
   /** For drains, for the callbacks of writes, and for errors, which come before the disconnect. */
   readonly #onWritten = (error?: Error | null): void => {
     if (error) return this.#owner.sinkClosed(false);
     this.#taken++;
+    if (this.#res.writableLength === 0) this.#held = 0;
     this.#owner.sinkDrained();
   };
 

@@ -22,7 +22,7 @@ export interface NodeResponse {
     chunk: string | Uint8Array,
     encoding: "latin1",
     callback: (error?: Error | null) => void,
-  ): boolean;
+  ): unknown;
   end(): unknown;
   destroy(): unknown;
   on(event: "close" | "error" | "drain" | "finish", listener: () => void): unknown;

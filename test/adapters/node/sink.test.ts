@@ -317,6 +317,95 @@ describe("an endpoint over (req, res) of node:http", () => {
     });
   });
 
+  describe("when what wraps the response", () => {
+    const endpoints = new Inbox<[EventEndpoint<http.IncomingMessage>, http.ServerResponse]>(
+      "endpoint",
+    );
+    const wrap = (write: (...args: unknown[]) => unknown, options = {}) => {
+      handle = (req, res) => {
+        res.write = write as typeof res.write;
+        endpoints.put([new EventEndpoint(req, res, options), res]);
+      };
+    };
+
+    it("says that it is full, that counts as waiting until it has drained", async () => {
+      wrap(() => false, { maxBufferedAmount: 1000 });
+      await connect();
+      const [events, res] = await endpoints.take();
+      const sent = events.send("x".repeat(70_000));
+      await new Promise((resolve) => setImmediate(resolve));
+      expect(events.bufferedAmount).toBeGreaterThan(70_000);
+      res.emit("drain");
+      expect(await within(sent, "answer of send()")).toBe(true);
+      expect(events.bufferedAmount).toBe(0);
+      for (let i = 0; i < 5 && !events.closed; i++) {
+        void events.send("x".repeat(900));
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      expect(events.closed).toBe(true);
+    });
+
+    it("says nothing, that counts as taken", async () => {
+      wrap(() => undefined);
+      await connect();
+      const [events] = await endpoints.take();
+      expect(await within(events.send("x".repeat(1_000_000)), "answer of send()")).toBe(true);
+    });
+
+    it("throws, that ends its own stream and no other", async () => {
+      handle = (req, res) => endpoints.put([new EventEndpoint(req, res), res]);
+      const [healthy] = [await connect(), await connect()];
+      const [[first], [second, res]] = [await endpoints.take(), await endpoints.take()];
+      const closes = new Inbox<CloseEvent>("close event");
+      second.addEventListener("close", (event) => closes.put(event));
+      res.write = () => {
+        throw new Error("harm");
+      };
+      void second.send("lost");
+      void first.send("kept");
+      await healthy.readUntil("data: kept\n\n");
+      expect(await closes.take()).toMatchObject({ code: "client-left", wasClean: false });
+    });
+  });
+
+  it("adds nothing to a response that somebody else has ended, whatever still waits in it", async () => {
+    const closes = new Inbox<CloseEvent>("close event");
+    handle = (req, res) => {
+      const events = new EventEndpoint(req, res, { maxBufferedAmount: Infinity });
+      events.addEventListener("close", (event) => closes.put(event));
+      void events.send("x".repeat(8_000_000));
+      setImmediate(() => {
+        res.end();
+        expect(events.dispatchMessage("too late")).toBe(true);
+      });
+    };
+    const client = await connect();
+    await client.readUntil("\r\n0\r\n\r\n");
+    expect(await closes.take()).toMatchObject({ wasClean: false });
+    expect(client.text).toMatch(/\n\r\n0\r\n\r\n$/);
+    expect(client.text).not.toContain("too late");
+  });
+
+  it("hears that the client left also while its answer waits for an earlier one", async () => {
+    const closes = new Inbox<CloseEvent>("close event");
+    const opened = new Inbox<string>("request");
+    handle = (req, res) => {
+      const events = new EventEndpoint(req, res, { stallTimeout: 100, keepAlive: 20 });
+      opened.put(req.url!);
+      if (req.url === "/2") events.addEventListener("close", (event) => closes.put(event));
+    };
+    const client = await connect(
+      "GET /1 HTTP/1.1\r\nHost: x\r\n\r\nGET /2 HTTP/1.1\r\nHost: x\r\n\r\n",
+    );
+    await opened.take();
+    await opened.take();
+    // It waits for its turn, several times as long as a client may stall: no fault of this one.
+    await client.readUntil("2\r\n:\n\r\n".repeat(15));
+    expect(closes.size).toBe(0);
+    client.socket.destroy();
+    expect(await closes.take()).toMatchObject({ code: "client-left" });
+  });
+
   describe("lets its server stop:", () => {
     const closeServer = () => new Promise<void>((resolve) => server.close(() => resolve()));
 
@@ -386,6 +475,30 @@ describe("an endpoint over (req, res) of node:http2", () => {
     await within(closed, "end of server.close()");
     session.destroy();
     expect(events.closed).toBe(true);
+  });
+
+  it("survives a session that is gone before the end of the stream is", async () => {
+    const uncaught = vi.fn();
+    process.on("uncaughtException", uncaught);
+    const endpoints = new Inbox<EventEndpoint<http2.Http2ServerRequest>>("endpoint");
+    const server = http2.createServer((req, res) => endpoints.put(new EventEndpoint(req, res)));
+    await once(server.listen(0, "127.0.0.1"), "listening");
+    const session = http2.connect(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+    session.on("error", () => {});
+    const stream = session.request();
+    stream.on("error", () => {});
+    await once(stream, "response");
+    const events = await endpoints.take();
+    // It is not read, so that the end waits for the client's window.
+    void events.send("x".repeat(300_000));
+    await new Promise((resolve) => setImmediate(resolve));
+    const closed = events.close();
+    session.destroy();
+    await within(closed, "end of close()");
+    await new Promise((resolve) => setImmediate(resolve));
+    server.close();
+    process.off("uncaughtException", uncaught);
+    expect(uncaught).not.toHaveBeenCalled();
   });
 
   it("warns of nothing and sets no connection-level header, whatever options say", async () => {
