@@ -1,4 +1,4 @@
-/** What an {@link EventEndpointError} can be about. The README lists each with its remedy. */
+/** What an {@link EventEndpointError} can be about. The README says what to do about each. */
 export type EventEndpointErrorCode =
   /** The client did not read and was cut off; its response body ends with this error. */
   | "slow-client"
