@@ -77,7 +77,13 @@ function callRegistry(
   if (!id) return undefined;
   try {
     // An id is one line, so the last line of a key is always the id.
-    return closedClients[method](closedClientsScope ? `${closedClientsScope}\n${id}` : id);
+    const answer: unknown = closedClients[method](
+      closedClientsScope ? `${closedClientsScope}\n${id}` : id,
+    );
+    if (answer instanceof Promise) {
+      answer.catch((error: unknown) => reportError(onError, error, "closed-clients"));
+    }
+    return answer;
   } catch (error) {
     void reportError(onError, error, "closed-clients");
     return undefined;

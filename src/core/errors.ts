@@ -38,6 +38,14 @@ export async function reportError(
   }
 }
 
+/**
+ * Takes the rejection of a promise that a callback should not have returned: it is refused for that
+ * already, and left alone it would end the process.
+ */
+export function silence(value: unknown): void {
+  if (value instanceof Promise) value.catch(() => {});
+}
+
 /** Where a fault handed to `onError` came from. */
 export type ErrorStage =
   /** A source of `pipe()` threw, rejected, or failed while it was cancelled. */

@@ -1,3 +1,5 @@
+import { silence } from "./errors.ts";
+
 /**
  * Pure functions from a message to the text that goes on the wire.
  *
@@ -81,6 +83,7 @@ export function serializeData(data: unknown, serialize: (data: unknown) => unkno
     cause = error;
   }
   if (typeof text === "string") return text;
+  silence(text);
   throw invalid("data", "cannot be serialized", data, cause);
 }
 

@@ -67,7 +67,7 @@ function pickRetry(time: EventEndpointOptions["reconnectionTime"]): number | und
   const [min, max = min] = [time].flat().map((value) => readRetry("reconnectionTime", value));
   if (min === undefined || max === undefined) return undefined;
   check("reconnectionTime", "one number, or [min, max]", min <= max, `${min}, ${max}`);
-  return Math.floor(min + Math.random() * (max - min + 1));
+  return min + Math.floor(Math.random() * (max - min + 1));
 }
 
 function check(name: string, expected: string, isValid: boolean, value: unknown): void {

@@ -1,4 +1,4 @@
-import type { ErrorStage } from "./errors.ts";
+import { type ErrorStage, silence } from "./errors.ts";
 import { type EventPayload, isObjectWith, readEventPayload } from "./events.ts";
 import { invalid } from "./frame.ts";
 import type { PipeOptions } from "./types.ts";
@@ -56,7 +56,11 @@ export function pipeSource(
   };
   const onEvent = (event: Event) => void give(event);
   const listen = (method: "addEventListener" | "removeEventListener") => {
-    for (const type of types) (source as EventTarget)[method](type, onEvent);
+    try {
+      for (const type of types) (source as EventTarget)[method](type, onEvent);
+    } catch (error) {
+      target.failed(error, "source");
+    }
   };
   const readAll = async (from: Reader): Promise<void> => {
     for (let count = 1; !isOver(); count++) {
@@ -120,5 +124,6 @@ function readItem(
   if (!toMessage) return { data: item };
   if (message == null) return undefined;
   if (isObjectWith(message, "data")) return message as EventPayload;
+  silence(message);
   throw invalid("toMessage", "must return { data, event?, id?, retry? }", message);
 }

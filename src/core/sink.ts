@@ -44,4 +44,6 @@ export interface ResponseHead {
   readonly headers: Headers;
   /** The first bytes of the stream, which leave with the head; none if the response has no body. */
   readonly preamble: string;
+  /** Bytes waiting below which the owner wants to hear of drains. */
+  readonly highWaterMark: number;
 }

@@ -67,10 +67,9 @@ export abstract class EventStream<
     // Everything that can throw comes before the first byte.
     this.#options = readOptions(options);
     const headers = readHeaders(options?.headers);
-    const { signal, reconnectionTime, lastEventIdParams = true } = this.#options;
+    const { signal, reconnectionTime, lastEventIdParams = true, highWaterMark } = this.#options;
     const isRefused = this.#refuses(readLastEventId(request, lastEventIdParams));
     let settle!: () => void;
-    // A signal may live as long as the server: it must not keep every stream that it outlived.
     let unfollow: (() => void) | undefined;
     this.#finished = new Promise((resolve) => (settle = resolve));
     const delivery = new Delivery(sink, this.#options, async (code, wasClean) => {
@@ -86,10 +85,10 @@ export abstract class EventStream<
     else if (request.method === "HEAD") delivery.code = "closed";
     // Something has to leave at once, or the client's `open` waits with it.
     const preamble = this.closed ? "" : formatRetry(reconnectionTime) || KEEP_ALIVE_FRAME;
-    delivery.start({ status: isRefused ? 204 : 200, headers, preamble });
+    delivery.start({ status: isRefused ? 204 : 200, headers, preamble, highWaterMark });
     if (signal?.aborted) delivery.end("aborted");
     else if (signal && !this.closed) {
-      unfollow = followAbort(signal, () => delivery.end("aborted"));
+      unfollow = endOnAbort(delivery, signal);
     }
     this.#constructed = true;
   }
@@ -224,9 +223,9 @@ export abstract class EventStream<
       } = typeof options === "object" ? (options ?? {}) : { noReconnect: options };
       const retry = readRetry("reconnectionTime", reconnectionTime);
       this.#reason = reason;
-      if (noReconnect) markClosedClient(this.#options, this.#lastEventId);
       const lastFrame = noReconnect ? this.#formatGoodbye(retry) : formatRetry(retry);
       this.#delivery.end(noReconnect ? "no-reconnect" : "closed", lastFrame);
+      if (noReconnect) markClosedClient(this.#options, this.#lastEventId);
     }
     return this.#finished;
   }
@@ -270,9 +269,18 @@ export abstract class EventStream<
 
   #fail(error: unknown, stage: ErrorStage): void {
     // That the user's code gave up because the stream is over is no fault of it.
-    if (!this.closed || error !== this.signal.reason) {
-      void reportError(this.#options.onError, error, stage);
-    }
+    const isFault = !this.closed || error !== this.signal.reason;
     this.#delivery.end("source-failed");
+    if (isFault) void reportError(this.#options.onError, error, stage);
   }
+}
+
+/**
+ * A signal may live as long as the server. It must not keep a stream that nobody else holds: the
+ * response of a handler that failed is never read, and so never ends. (A function of its own, because
+ * a closure keeps everything that its neighbours use.)
+ */
+function endOnAbort(delivery: Delivery, signal: AbortSignal): () => void {
+  const weakly = new WeakRef(delivery);
+  return followAbort(signal, () => weakly.deref()?.end("aborted"));
 }

@@ -4,7 +4,6 @@ import type { ResponseHead, Sink, SinkOwner } from "../../core/sink.ts";
 
 /** A sink whose other end is the body of a Fetch `Response`. */
 export class BodySink implements Sink {
-  started = false;
   /** The answer, once the sink is open. */
   response!: Response;
 
@@ -12,6 +11,7 @@ export class BodySink implements Sink {
   readonly #request: Request;
   #owner!: SinkOwner;
   #controller: ReadableStreamDefaultController<Uint8Array> | undefined;
+  #highWaterMark = 0;
   #written = 0;
 
   /** @param request whose signal is aborted when the client leaves, on runtimes that tell so */
@@ -24,9 +24,17 @@ export class BodySink implements Sink {
     return this.#request.signal;
   }
 
+  /** Whether the preamble, which stands before everything that was written, has been read. */
+  get started(): boolean {
+    return this.#queued <= this.#written;
+  }
+
   get bufferedAmount(): number {
-    // The stream wants 1 byte more than it has. Before its first read, that is the preamble.
-    return Number(this.started) - (this.#controller?.desiredSize ?? 0);
+    return Math.min(this.#queued, this.#written);
+  }
+
+  get #queued(): number {
+    return this.#highWaterMark - (this.#controller?.desiredSize ?? this.#highWaterMark);
   }
 
   get progress(): number {
@@ -36,6 +44,8 @@ export class BodySink implements Sink {
   open(owner: SinkOwner, head: ResponseHead): void {
     const { status, preamble } = head;
     this.#owner = owner;
+    // Arithmetic with infinite sizes would tell nothing.
+    this.#highWaterMark = Math.min(head.highWaterMark, 2 ** 40);
     const body = preamble && this.#createBody(preamble);
     this.response = new Response(body || null, { status, headers: createHeaders(head) });
     if (!body) return owner.sinkClosed();
@@ -73,15 +83,15 @@ export class BodySink implements Sink {
           this.#controller = controller;
           controller.enqueue(first);
         },
-        // Called when everything was read.
-        pull: () => {
-          this.started = true;
-          this.#owner.sinkDrained();
-        },
+        // Called after reads, once less than the high-water mark waits.
+        pull: () => this.#owner.sinkDrained(),
         cancel: this.#leave,
       },
-      // The preamble is no event that anybody waits for: it counts as much as no high-water mark.
-      { highWaterMark: 1, size: (chunk) => (chunk === first ? 1 : chunk.length) },
+      {
+        highWaterMark: this.#highWaterMark,
+        // The preamble is no event that anybody waits for.
+        size: (chunk) => (chunk === first ? 1 : chunk.length),
+      },
     );
   }
 

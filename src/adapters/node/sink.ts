@@ -1,9 +1,11 @@
 import type { Http2Stream } from "node:http2";
 import type { Socket } from "node:net";
+import { followAbort } from "../../core/abort.ts";
 import { invalid } from "../../core/frame.ts";
 import { createHeaders } from "../../core/headers.ts";
 import type { ResponseHead, Sink, SinkOwner } from "../../core/sink.ts";
 import { findNativeWrite, isBare } from "./bare.ts";
+import { findCloseSignal } from "./close-signal.ts";
 import type { NodeResponse } from "./types.ts";
 
 /** What the protocols have besides; each is there or not, depending on the response. */
@@ -34,6 +36,7 @@ export class ResponseSink implements Sink {
   #taken = 0;
   /** What somebody else's `write` said to be waiting. */
   #held = 0;
+  #unfollow: (() => void) | undefined;
 
   /** @throws TypeError if the response is none, or has been answered already */
   constructor(response: NodeResponse | undefined) {
@@ -77,9 +80,12 @@ export class ResponseSink implements Sink {
     res.on("error", this.#onWritten);
     if (res.destroyed || res.stream?.destroyed) return owner.sinkClosed();
     res.on("finish", this.#onEnd);
+    // HTTP/2 tells a reset with this, and not always with "close".
+    res.stream?.on("aborted", this.#onEnd);
     res.on("drain", this.#onDrain);
     // Nor is a response told before its turn has come.
-    if (!this.started) res.req?.socket?.on("close", this.#onEnd);
+    const socket = this.started ? undefined : res.req?.socket;
+    if (socket) this.#unfollow = followAbort(findCloseSignal(socket), this.#onEnd);
     this.#setHeaders(head);
     res.writeHead(head.status);
     if (head.preamble) this.write(head.preamble);
@@ -118,16 +124,7 @@ export class ResponseSink implements Sink {
 
   end(): void {
     const res = this.#res;
-    // Afterwards, the response does not know its connection any more.
-    const session = res.stream?.session;
-    const socket = session?.destroyed ? undefined : (session ?? res).socket;
-    const server = (socket as Connection["socket"])?.server;
-    res.on("finish", () => {
-      // `server.close()` waits for the connection, and has looked for idle ones already.
-      if (server?.listening !== false) return;
-      if (session) session.close();
-      else socket?.destroySoon();
-    });
+    res.on("finish", this.#findConnectionEnd());
     res.end();
     // What wraps a response may hold something back; else we can see that everything is taken.
     if (this.#nativeWrite && this.bufferedAmount === 0) this.#owner.sinkClosed(true);
@@ -135,7 +132,11 @@ export class ResponseSink implements Sink {
 
   abort(): void {
     const { socket, stream, chunkedEncoding } = this.#res;
-    if (stream) return stream.close(HTTP2_INTERNAL_ERROR);
+    if (stream) {
+      const endConnection = this.#findConnectionEnd();
+      stream.close(HTTP2_INTERNAL_ERROR);
+      return endConnection();
+    }
     // Where the end of the connection is the end of the body, only a reset is no clean end. Node's
     // `resetAndDestroy()` would send a clean end first; TLS tells by itself.
     if (chunkedEncoding === false && socket && !("encrypted" in socket)) {
@@ -144,8 +145,26 @@ export class ResponseSink implements Sink {
     this.#res.destroy();
   }
 
+  /**
+   * What ends the connection, which otherwise stays for the next request, if its server has stopped
+   * listening: `server.close()` waits for it, and has looked for idle ones already. To be found
+   * before the end of the response, which does not know its connection any more.
+   */
+  #findConnectionEnd(): () => void {
+    const session = this.#res.stream?.session;
+    const socket = (
+      session?.destroyed ? undefined : (session ?? this.#res).socket
+    ) as Connection["socket"];
+    const server = socket?.server;
+    return () => {
+      if (server?.listening !== false) return;
+      if (session) session.close();
+      else socket?.destroySoon();
+    };
+  }
+
   readonly #onEnd = (): void => {
-    this.#res.req?.socket?.removeListener("close", this.#onEnd);
+    this.#unfollow?.();
     this.#owner.sinkClosed();
   };
 

@@ -1,0 +1,253 @@
+import fc from "fast-check";
+import { once } from "node:events";
+import { createServer, type RequestListener, type Server } from "node:http";
+import type { AddressInfo, Socket } from "node:net";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import { EventEndpoint, MemoryClosedClients } from "../../src/index.ts";
+import { bridge } from "../support/fetch-bridge.ts";
+import { type Answers, readAnswers } from "../support/http-answers.ts";
+import { within } from "../support/inbox.ts";
+import { type ProcessWatch, settle, watchProcess } from "../support/process-watch.ts";
+import { RawClient } from "../support/raw.ts";
+import "../support/seed.ts";
+import { type Attack, get, randomAttack, TABLE } from "./attacks.ts";
+
+/** Random requests for each server; `FC_RUNS` sets it, `SOAK` makes it a million in all. */
+const RUNS = Number(process.env["FC_RUNS"] ?? (process.env["SOAK"] ? 500_000 : 1_000));
+/** What anything may be answered with. */
+const ALLOWED = [100, 200, 204, 400, 413, 417, 431];
+/** How many of them are under way at once. */
+const BATCH = 20;
+
+/** Opens the endpoint of a request and ends it at once, so that its answer becomes whole. */
+type Serve = (open: () => EventEndpoint) => void;
+
+const FORMS: Record<string, (serve: Serve) => RequestListener> = {
+  "node:http": (serve) => (req, res) => serve(() => new EventEndpoint(req, res, OPTIONS)),
+  "fetch-style": (serve) => (req, res) => {
+    let served = false;
+    const answer = (request: Request) => {
+      let response: Response | undefined;
+      served = true;
+      serve(() => {
+        const events = new EventEndpoint(request, OPTIONS);
+        response = events.response;
+        return events;
+      });
+      return response!;
+    };
+    try {
+      bridge(answer)(req, res);
+    } catch (error) {
+      if (served) throw error;
+      // Such servers refuse what is no Request: an impossible URL, TRACE.
+      res.writeHead(400).end();
+    }
+  },
+};
+const OPTIONS = { closedClients: new MemoryClosedClients() };
+
+/** Attacks, leaves, and says what came of it. */
+async function attack(server: Server, { bytes, ...attack }: Attack): Promise<Answers> {
+  const { methods = [], answers = 0, leave = "FIN" } = attack;
+  const client = await RawClient.connect(server, "");
+  const { socket } = client;
+  const hasEnded = () => socket.readableEnded || socket.destroyed;
+  const read = () => readAnswers(client.text, methods, hasEnded());
+  const ended = client.readToEnd();
+  socket.write(bytes, "latin1");
+  const answered = new Promise<void>((resolve) => {
+    const look = () => {
+      const { whole, fault } = read();
+      if (hasEnded() || whole.length >= answers || fault) resolve();
+    };
+    for (const event of ["data", "end", "close"]) socket.on(event, look);
+    look();
+  });
+  await within(answered, `answer to ${JSON.stringify(bytes.slice(0, 300))}`);
+  if (leave === "RST") socket.resetAndDestroy();
+  else socket.end();
+  await ended;
+  socket.destroy();
+  return read();
+}
+
+describe.each(Object.entries(FORMS))("a %s server", (_form, listen) => {
+  const servers: Server[] = [];
+  const sockets = new Set<Socket>();
+  let watch: ProcessWatch;
+  /** Endpoints that are not over yet, and what they got wrong. */
+  let open = 0;
+  const faults: string[] = [];
+
+  const serve: Serve = (create) => {
+    const events = create();
+    open++;
+    let closes = 0;
+    events.addEventListener("close", () => {
+      open--;
+      if (++closes > 1) faults.push("closed twice");
+    });
+    const id = events.lastEventId;
+    // eslint-disable-next-line no-control-regex -- that is what must not get in
+    if (/[\0-\x08\x0a-\x1f\x7f]|^\s|\s$/.test(id) || Buffer.byteLength(id) > 1024) {
+      faults.push(`lastEventId ${JSON.stringify(id)}`);
+    }
+    void events.send(id);
+    void events.close();
+  };
+
+  beforeAll(async () => {
+    watch = watchProcess();
+    // Node's own limit, and one that lets everything through.
+    for (const options of [{}, { maxHeaderSize: 262_144 }]) {
+      const server = createServer(options, listen(serve));
+      server.on("connection", (socket) => {
+        sockets.add(socket);
+        socket.on("close", () => sockets.delete(socket));
+      });
+      await once(server.listen(0, "127.0.0.1"), "listening");
+      servers.push(server);
+    }
+  });
+  afterAll(() => {
+    for (const server of servers) {
+      server.close();
+      server.closeAllConnections();
+    }
+    watch.stop();
+  });
+
+  /** A client that does everything right is served, and nothing is left of those who did not. */
+  async function expectHealth() {
+    for (const server of servers) {
+      const { port } = server.address() as AddressInfo;
+      const headers = { "Last-Event-ID": "41" };
+      const response = await fetch(`http://127.0.0.1:${port}/`, { headers });
+      expect(response.status).toBe(200);
+      expect(await response.text()).toBe(":\ndata: 41\n\n");
+    }
+    await within(
+      (async () => {
+        while (open > 0) await settle(1);
+      })(),
+      "end of all endpoints",
+    );
+    await settle();
+    expect({ crashes: watch.crashes, faults }).toEqual({ crashes: 0, faults: [] });
+  }
+
+  it.each(Object.entries(TABLE))("survives %s", async (_name, attacks) => {
+    const suffer = async (server: Server, [each, statuses]: [Attack, number[]]) => {
+      const { whole, fault } = await attack(server, each);
+      const what = JSON.stringify(each.bytes.slice(0, 300));
+      expect(fault, what).toBeUndefined();
+      const { answers = 0 } = each;
+      expect(whole.length, what).toBeGreaterThanOrEqual(answers);
+      // Then it left, perhaps in the middle of a body.
+      for (const [i, { status }] of whole.entries()) {
+        expect(i < answers ? statuses : ALLOWED, what).toContain(status);
+      }
+    };
+    for (const server of servers) {
+      for (let i = 0; i < attacks.length; i += BATCH) {
+        await Promise.all(attacks.slice(i, i + BATCH).map((each) => suffer(server, each)));
+      }
+    }
+    await expectHealth();
+  });
+
+  it(
+    `survives ${RUNS} requests made up at random`,
+    async () => {
+      const seen = new Set<number>();
+      const batch = fc.array(randomAttack, { minLength: BATCH, maxLength: BATCH });
+      const property = fc.asyncProperty(batch, async (attacks) => {
+        const answers = await Promise.all(
+          attacks.map((each, i) => attack(servers[i % servers.length]!, each)),
+        );
+        for (const { whole, fault } of answers) {
+          expect(fault).toBeUndefined();
+          for (const { status } of whole) {
+            seen.add(status);
+            expect(ALLOWED).toContain(status);
+          }
+        }
+        expect({ crashes: watch.crashes, faults }).toEqual({ crashes: 0, faults: [] });
+      });
+      await fc.assert(property, { numRuns: Math.ceil(RUNS / BATCH) });
+      // Else they are too odd to be a test.
+      if (RUNS >= 1_000)
+        expect([...seen]).toEqual(expect.arrayContaining([100, 200, 204, 400, 431]));
+      await expectHealth();
+    },
+    30_000 + RUNS * 20,
+  );
+});
+
+/** Pipelines requests for streams that stay open; all but the first wait for their turn. */
+async function pipeline(count: number) {
+  const watch = watchProcess();
+  const closes: string[] = [];
+  let opened = 0;
+  const server = createServer((req, res) => {
+    opened++;
+    const events = new EventEndpoint(req, res);
+    events.addEventListener("close", ({ code }) => closes.push(code));
+  });
+  onTestFinished(() => {
+    watch.stop();
+    server.close().closeAllConnections();
+  });
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  const client = await RawClient.connect(server, get().repeat(count));
+  await client.readUntil(":\n");
+  const left = new Promise<void>((resolve) => {
+    const look = () => server.getConnections((_, open) => (open ? setImmediate(look) : resolve()));
+    look();
+  });
+  client.socket.resetAndDestroy();
+  await within(left, "end of the connection");
+  await settle();
+  const { crashes, warnings } = watch;
+  return { opened, closes, crashes, warnings: warnings.map(({ name }) => name) };
+}
+
+// A response without a socket does not close; only the connection tells that its client left.
+it("endpoints of pipelined requests that never had their turn end with the client", async () => {
+  const { opened, closes, crashes } = await pipeline(50);
+  expect({ opened, crashes }).toEqual({ opened: 50, crashes: 0 });
+  expect(closes).toEqual(Array<string>(50).fill("client-left"));
+});
+
+it("50 pipelined requests do not make Node warn of a leak", async () => {
+  expect((await pipeline(50)).warnings).toEqual([]);
+});
+
+describe("a naive server is harmed by", () => {
+  /** Believes what clients say, and says it again. */
+  const naive: RequestListener = (req, res) => {
+    const query = req.url!.split(/[?&]last_?event_?id=/i)[1];
+    const id = req.headers["last-event-id"] ?? decodeURIComponent(query ?? "");
+    const status = String(id).startsWith("evt-closed.") ? 204 : 200;
+    res.writeHead(status, { "Content-Type": "text/event-stream", "X-Resumed-From": id });
+    res.end(status === 200 ? `id: ${String(id)}\ndata: x\n\n` : undefined);
+  };
+
+  it.each(["a target with any byte", "odd encodings", "forged closing ids"])("%s", async (name) => {
+    const watch = watchProcess();
+    const server = createServer(naive);
+    onTestFinished(() => {
+      watch.stop();
+      server.close().closeAllConnections();
+    });
+    await once(server.listen(0, "127.0.0.1"), "listening");
+    let wrong = 0;
+    for (const [each, statuses] of TABLE[name]!) {
+      // Who crashes the server gets no answer.
+      const { whole } = await attack(server, { ...each, answers: 0 });
+      if (whole[0] && !statuses.includes(whole[0].status)) wrong++;
+    }
+    expect(watch.crashes + wrong).toBeGreaterThan(0);
+  });
+});
