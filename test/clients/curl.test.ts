@@ -157,9 +157,8 @@ describeWithProgram(["curl"], "curl", (program) => {
       expect(headers["content-type"]).toBe("text/event-stream");
     });
 
-    it.skipIf(CANNOT_GO_ON.some((flag) => flags.includes(flag)))(
-      "can use its connection again after close()",
-      async () => {
+    if (!CANNOT_GO_ON.some((flag) => flags.includes(flag))) {
+      it("can use its connection again after close()", async () => {
         const { server, url, open } = await start();
         const { output, exit, events } = await open("-w", "<%{num_connects}>", url);
         void events.close();
@@ -168,8 +167,8 @@ describeWithProgram(["curl"], "curl", (program) => {
         void second.close();
         await output.until("<0>");
         expect((await exit()).code).toBe(0);
-      },
-    );
+      });
+    }
   });
 });
 

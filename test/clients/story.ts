@@ -166,14 +166,17 @@ export function tellStory(client: Client, kinds: readonly ServerKind[]): void {
       expect(again.events.lastEventId).toBe("second: 2/3");
     });
 
-    it.runIf(client.returnsAnyId)("comes back with an id outside ASCII", async (test) => {
-      const { server, source, visit } = await start(test);
-      await deliver(source, visit.events, "é-你好-👋");
-      server.line.cut("end");
-      const again = await expectReconnect(source, server);
-      expect(again).toMatchObject({ sentId: "é-你好-👋", status: 200 });
-      expect(again.events.lastEventId).toBe("é-你好-👋");
-    });
+    // The clients of Node cannot.
+    if (client.returnsAnyId) {
+      it("comes back with an id outside ASCII", async (test) => {
+        const { server, source, visit } = await start(test);
+        await deliver(source, visit.events, "é-你好-👋");
+        server.line.cut("end");
+        const again = await expectReconnect(source, server);
+        expect(again).toMatchObject({ sentId: "é-你好-👋", status: 200 });
+        expect(again.events.lastEventId).toBe("é-你好-👋");
+      });
+    }
 
     it("comes back after close(), and goes on", async (test) => {
       const { server, source, visit } = await start(test);
