@@ -4,6 +4,8 @@ import { dataOf, type Draft, type Operation } from "./operations.ts";
 
 export const HIGH_WATER_MARK = 1_000;
 export const MAX_BUFFERED_AMOUNT = 4_000;
+/** What a client in the same process may have that its server does not know of: a window. */
+const UNTOLD_BYTES = 65_536;
 /** Stands for any closing id. */
 export const CLOSING_ID = "evt-closed.";
 
@@ -169,8 +171,10 @@ export class Model {
     this.#largest = Math.max(this.#largest, bytes);
     if (bytes > MAX_BUFFERED_AMOUNT) this.#oversize = Math.max(this.#oversize, bytes);
     const total = this.waiting + bytes - MAX_BUFFERED_AMOUNT;
+    // A server hears of what its client took a little later, and over HTTP/2 by whole writes.
+    const slack = this.#isExact ? 0 : UNTOLD_BYTES;
     // Only when too much waits, and one large event does not count twice ...
-    const mayBeSlow = this.waiting > MAX_BUFFERED_AMOUNT && total > this.#oversize;
+    const mayBeSlow = this.waiting + slack > MAX_BUFFERED_AMOUNT && total + slack > this.#oversize;
     // ... but no more is ever held than the limit and one frame.
     const mustBeSlow = this.#isExact && mayBeSlow && total > this.#largest;
     if (mustBeSlow || (mayBeSlow && answer.isClosed)) {
