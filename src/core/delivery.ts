@@ -1,7 +1,8 @@
 import { EventEndpointError, type EventEndpointErrorCode } from "./errors.ts";
-import { encodeText, KEEP_ALIVE_FRAME } from "./frame.ts";
+import { KEEP_ALIVE_FRAME } from "./frame.ts";
 import type { StreamOptions } from "./options.ts";
 import { type Deadline, findScheduler, type TurnTask } from "./scheduler.ts";
+import { bytesOf, joinTexts, type Text } from "./shared-text.ts";
 import type { ResponseHead, Sink, SinkOwner } from "./sink.ts";
 import type { CloseCode } from "./types.ts";
 
@@ -11,6 +12,14 @@ const REFUSED = Promise.resolve(false);
 
 /** How often, in one `stallTimeout`, a client that takes nothing is looked at for signs of life. */
 const STALL_CHECKS = 8;
+
+/** Who feeds a stream besides its owner: a place in a channel. */
+export interface Feeder {
+  /** Whether it gives ids of a log, of which a stream can have one only. */
+  readonly hasLog: boolean;
+  /** The stream takes nothing any more. */
+  streamEnded(): void;
+}
 
 /**
  * Brings frames to one client: collects those of one turn into one write, bounds what waits, keeps
@@ -22,6 +31,8 @@ export class Delivery implements SinkOwner, Deadline, TurnTask {
   dueAt = Infinity;
   /** What ended it; `undefined` while it is open. */
   code: CloseCode | undefined;
+  /** Its places in channels; `undefined` until it has had one. */
+  feeders: Set<Feeder> | undefined;
 
   readonly #sink: Sink;
   readonly #onOver: (code: CloseCode, wasClean: boolean) => unknown;
@@ -29,7 +40,7 @@ export class Delivery implements SinkOwner, Deadline, TurnTask {
   readonly #scheduler = findScheduler();
   #isOver = false;
   /** Frames of this turn, not written yet. */
-  #outbox = "";
+  #outbox: Text = "";
   #accepted = false;
   /** Whether something that was written may not have been taken. */
   #isDirty = false;
@@ -61,7 +72,7 @@ export class Delivery implements SinkOwner, Deadline, TurnTask {
   get bufferedAmount(): number {
     if (this.#isOver) return 0;
     const waiting = this.#sink.bufferedAmount;
-    return this.#outbox ? waiting + encodeText(this.#outbox).length : waiting;
+    return this.#outbox ? waiting + bytesOf(this.#outbox).length : waiting;
   }
 
   /** Aborted when it closes. Made when somebody asks for it: most never do. */
@@ -78,16 +89,16 @@ export class Delivery implements SinkOwner, Deadline, TurnTask {
   }
 
   /** Accepts a frame, unless the client is gone or turns out to be too slow. */
-  accept(frame: string): boolean {
+  accept(frame: Text): boolean {
     const limit = this.#options.maxBufferedAmount;
     if (frame.length * 3 > limit) {
-      this.#largest = Math.max(this.#largest, encodeText(frame).length);
+      this.#largest = Math.max(this.#largest, bytesOf(frame).length);
     }
     // What is left of one large event may stay, together with what may wait beside it.
     if (
       !this.code &&
       this.#exceeds(limit) &&
-      this.bufferedAmount + encodeText(frame).length > limit + this.#largest
+      this.bufferedAmount + bytesOf(frame).length > limit + this.#largest
     ) {
       this.#breakOff();
     }
@@ -95,13 +106,18 @@ export class Delivery implements SinkOwner, Deadline, TurnTask {
     if (this.code) return false;
     this.#accepted = true;
     if (!this.#outbox) this.#scheduler.afterTurn(this);
-    this.#outbox += frame;
+    this.#outbox = joinTexts(this.#outbox, frame);
     return true;
+  }
+
+  /** Whether more than the high-water mark waits, even after all of it was offered to the system. */
+  get isFull(): boolean {
+    return !this.code && this.#exceeds(this.#options.highWaterMark);
   }
 
   /** Waits for the next drain if more than the high-water mark waits. `false` once it is closed. */
   whenDrained(): Promise<boolean> {
-    const isFull = !this.code && this.#exceeds(this.#options.highWaterMark);
+    const { isFull } = this;
     // Writing may have told that the client is gone.
     if (this.code) return REFUSED;
     if (!isFull) return ACCEPTED;
@@ -112,13 +128,13 @@ export class Delivery implements SinkOwner, Deadline, TurnTask {
   end(code: CloseCode, lastFrame = ""): void {
     if (this.code) return;
     this.code = code;
-    this.#outbox += lastFrame;
+    this.#outbox = joinTexts(this.#outbox, lastFrame);
     this.onTurnEnd();
     this.#tellEnd();
     if (this.#isOver) return;
     if (code !== "source-failed") this.#sink.end();
     // A failure would overtake what waits.
-    else if (!this.#isDirty) this.#breakOff(code);
+    else if (!this.#isDirty) this.#breakOff("source-failed");
     // A client that does not take the rest must not keep it here for ever.
     this.#watchWaiting();
     this.#schedule();
@@ -129,7 +145,7 @@ export class Delivery implements SinkOwner, Deadline, TurnTask {
     this.#isDirty = this.#sink.bufferedAmount > 0;
     if (!this.#isDirty) {
       this.#largest = 0;
-      if (this.code === "source-failed") return this.#breakOff(this.code);
+      if (this.code === "source-failed") return this.#breakOff("source-failed");
     }
     this.#drainedEnough();
     // The first read, at the latest.
@@ -169,7 +185,7 @@ export class Delivery implements SinkOwner, Deadline, TurnTask {
     this.#schedule();
   }
 
-  #write(text: string): void {
+  #write(text: Text): void {
     this.#outbox = "";
     this.#lastOutputAt = performance.now();
     this.#sink.write(text);
@@ -211,7 +227,7 @@ export class Delivery implements SinkOwner, Deadline, TurnTask {
     this.#scheduler[this.dueAt < Infinity ? "schedule" : "cancel"](this);
   }
 
-  #breakOff(code: EventEndpointErrorCode = "slow-client"): void {
+  #breakOff(code: CloseCode & EventEndpointErrorCode = "slow-client"): void {
     // It may have been closed already, and the client does not take what is left.
     this.code ??= code;
     const clean = !this.#isDirty;
@@ -223,6 +239,8 @@ export class Delivery implements SinkOwner, Deadline, TurnTask {
   #tellEnd(): void {
     this.#drained(false);
     this.#abortController?.abort();
+    for (const feeder of this.feeders ?? []) feeder.streamEnded();
+    this.feeders?.clear();
   }
 
   #drainedEnough(): void {

@@ -64,10 +64,19 @@ export function readOptions({
 }
 
 function pickRetry(time: EventEndpointOptions["reconnectionTime"]): number | undefined {
-  const [min, max = min] = [time].flat().map((value) => readRetry("reconnectionTime", value));
-  if (min === undefined || max === undefined) return undefined;
-  check("reconnectionTime", "one number, or [min, max]", min <= max, `${min}, ${max}`);
-  return min + Math.floor(Math.random() * (max - min + 1));
+  return time == null ? undefined : pickTime(readTimes("reconnectionTime", time), Math.random());
+}
+
+/** Checks one time, or a range of them. @throws TypeError if a client would not take each of them. */
+export function readTimes(name: string, times: unknown): readonly [min: number, max: number] {
+  const [min = -1, max = min, ...more] = [times].flat().map((time) => readRetry(name, time));
+  check(name, "one number, or [min, max]", 0 <= min && min <= max && !more.length, times);
+  return [min, max];
+}
+
+/** The time that lies at this share, from 0 to below 1, of a range. */
+export function pickTime([min, max]: readonly [min: number, max: number], share: number): number {
+  return min + Math.floor(share * (max - min + 1));
 }
 
 function check(name: string, expected: string, isValid: boolean, value: unknown): void {

@@ -1,3 +1,5 @@
+import type { Text } from "./shared-text.ts";
+
 /**
  * Where frames go: one HTTP response, of whatever server. Adapters implement it; the core decides
  * what is written and when. A sink never throws for what a client does.
@@ -16,7 +18,7 @@ export interface Sink {
   /** Takes the owner and answers with the head. Called once, before anything else. */
   open(owner: SinkOwner, head: ResponseHead): void;
   /** Writes whole frames. Everything is taken: see `bufferedAmount`. */
-  write(text: string): void;
+  write(text: Text): void;
   /** Ends the response after what was written. The owner's `sinkClosed` follows, sooner or later. */
   end(): void;
   /** Breaks the response off, so that the client can tell, and drops what waits. */

@@ -7,12 +7,13 @@ import {
 } from "./closed-clients.ts";
 import { Delivery } from "./delivery.ts";
 import { type ErrorStage, reportError } from "./errors.ts";
-import { CloseEvent, readEventPayload } from "./events.ts";
+import { CloseEvent, isObjectWith, readEventPayload } from "./events.ts";
 import {
   formatComment,
   formatMessage,
   formatRetry,
   type FrameFields,
+  invalid,
   KEEP_ALIVE_FRAME,
   readFields,
   readLine,
@@ -23,6 +24,7 @@ import { readHeaders } from "./headers.ts";
 import { readOptions, type StreamOptions } from "./options.ts";
 import { pipeSource } from "./pipe.ts";
 import { readLastEventId, type RequestInfo } from "./request.ts";
+import type { Text } from "./shared-text.ts";
 import type { Sink } from "./sink.ts";
 import type {
   CloseOptions,
@@ -37,6 +39,12 @@ import type {
 
 /** Breaks a stream off because code of the user's failed. For the package, not for users. */
 export let failStream: (stream: EventStream<never>, error: unknown, stage: ErrorStage) => void;
+
+/** What brings a stream's frames to its client. For the package, not for users. */
+export let deliveryOf: (stream: EventStream<never>) => Delivery;
+
+/** Hands on a frame that others get as well. For the package, not for users. */
+export let sendShared: (stream: EventStream<never>, frame: Text, id?: string) => boolean;
 
 /**
  * One event stream to one client, over whatever sink: the state machine that `EventEndpoint` is
@@ -56,6 +64,11 @@ export abstract class EventStream<
 
   static {
     failStream = (stream, error, stage) => stream.#fail(error, stage);
+    deliveryOf = (stream) => {
+      if (isObjectWith(stream, "closed") && #delivery in stream) return stream.#delivery;
+      throw invalid("events", "must be an EventEndpoint", stream);
+    };
+    sendShared = (stream, frame, id) => stream.#accept(frame, id);
   }
 
   protected constructor(
@@ -225,7 +238,10 @@ export abstract class EventStream<
       this.#reason = reason;
       const lastFrame = noReconnect ? this.#formatGoodbye(retry) : formatRetry(retry);
       this.#delivery.end(noReconnect ? "no-reconnect" : "closed", lastFrame);
-      if (noReconnect) markClosedClient(this.#options, this.#lastEventId);
+      // In a channel, others have the same id.
+      if (noReconnect && !this.#delivery.feeders) {
+        markClosedClient(this.#options, this.#lastEventId);
+      }
     }
     return this.#finished;
   }
@@ -244,7 +260,7 @@ export abstract class EventStream<
     return formatMessage(serializeData(data, this.#options.serialize), fields);
   }
 
-  #accept(frame: string, id: string | undefined): boolean {
+  #accept(frame: Text, id: string | undefined): boolean {
     // The serializer or a listener may have closed the endpoint.
     if (this.closed || !this.#delivery.accept(frame)) return false;
     if (id !== undefined) this.#lastEventId = id;

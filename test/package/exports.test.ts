@@ -7,9 +7,11 @@ import { Consumer, type Manifest } from "./consumer.ts";
 const NAMES: Record<string, string[]> = {
   "event-endpoint": [
     "CloseEvent",
+    "EventChannel",
     "EventEndpoint",
     "EventEndpointError",
     "MemoryClosedClients",
+    "MemoryEventLog",
     "ServerSentEvent",
     "eventHandler",
   ],

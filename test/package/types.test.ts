@@ -213,12 +213,15 @@ const PREAMBLE = `
 /** What each entry point declares: the values, and after them the types. */
 const DECLARED: Record<string, string[]> = {
   "event-endpoint": [
-    ...["CloseEvent", "EventEndpoint", "EventEndpointError", "MemoryClosedClients"],
-    ...["ServerSentEvent", "eventHandler"],
-    ...["CloseCode", "CloseOptions", "ClosedClients", "DefaultEvents", "EndpointEventMap"],
-    ...["ErrorStage", "EventEndpointErrorCode", "EventEndpointOptions", "EventFields"],
-    ...["EventHandler", "EventHandlerResult", "MemoryClosedClientsOptions", "Message"],
-    ...["NodeRequest", "NodeResponse", "PipeOptions", "ServerSentEventInit", "Source"],
+    ...["CloseEvent", "EventChannel", "EventEndpoint", "EventEndpointError"],
+    ...["MemoryClosedClients", "MemoryEventLog", "ServerSentEvent", "eventHandler"],
+    ...["ChannelCloseOptions", "ChannelFields", "CloseCode", "CloseOptions", "ClosedClients"],
+    ...["DefaultEvents", "EndpointEventMap", "ErrorStage", "EventChannelOptions"],
+    ...["EventEndpointErrorCode", "EventEndpointOptions", "EventFields", "EventFilter"],
+    ...["EventHandler", "EventHandlerResult", "EventLog", "EventLogListener", "EventMessage"],
+    ...["EventStream", "LogEntry", "MemberOptions", "MemoryClosedClientsOptions"],
+    ...["MemoryEventLogOptions", "Message", "NodeRequest", "NodeResponse", "PipeOptions"],
+    ...["ServerSentEventInit", "Source"],
   ],
   "event-endpoint/compat": [
     ...["OakServerSentEvent", "SSEEvent", "SSEMessage", "ServerSentEvent"],

@@ -1,5 +1,6 @@
 import { encodeText } from "../../core/frame.ts";
 import { createHeaders } from "../../core/headers.ts";
+import { bytesOf, type Text } from "../../core/shared-text.ts";
 import type { ResponseHead, Sink, SinkOwner } from "../../core/sink.ts";
 
 /** A sink whose other end is the body of a Fetch `Response`. */
@@ -53,8 +54,9 @@ export class BodySink implements Sink {
     this.#signal?.addEventListener("abort", this.#leave);
   }
 
-  write(text: string): void {
-    const bytes = encodeText(text);
+  write(text: Text): void {
+    // A reader may take the bytes away for good; what is shared has to stay for the others.
+    const bytes = typeof text === "string" ? encodeText(text) : bytesOf(text).slice();
     this.#written += bytes.length;
     this.#controller?.enqueue(bytes);
   }

@@ -3,6 +3,7 @@ import type { Socket } from "node:net";
 import { followAbort } from "../../core/abort.ts";
 import { invalid } from "../../core/frame.ts";
 import { createHeaders } from "../../core/headers.ts";
+import type { Text } from "../../core/shared-text.ts";
 import type { ResponseHead, Sink, SinkOwner } from "../../core/sink.ts";
 import { findNativeWrite, isBare } from "./bare.ts";
 import { findCloseSignal } from "./close-signal.ts";
@@ -92,34 +93,43 @@ export class ResponseSink implements Sink {
     else this.end();
   }
 
-  write(text: string): void {
+  write(text: Text): void {
     const res = this.#res;
-    const bytes = Buffer.byteLength(text);
-    if (isBare(res, this.#nativeWrite)) {
-      const chunk = res.chunkedEncoding ? `${bytes.toString(16)}\r\n${text}\r\n` : text;
-      // ASCII leaves fastest as a latin1 string. Other text is encoded here, because streams take
-      // the units of a string for bytes.
-      const isAscii = bytes === text.length;
-      res.socket.write(isAscii ? chunk : Buffer.from(chunk), "latin1", this.#onWritten);
-    } else {
-      const chunk = Buffer.from(text);
-      const step = res.stream ? HTTP2_WRITE_BYTES : bytes;
-      try {
-        for (let start = 0; start < bytes; start += step) {
-          const part = chunk.subarray(start, start + step);
-          const isFull = res.write(part, "latin1", this.#onWritten) === false;
-          if (isFull || this.#held) this.#held += part.length;
-        }
-        // What compression collects would come late, or never.
-        res.flush?.();
-      } catch {
-        // What wraps the response failed. The other streams have nothing to do with that.
-        this.abort();
-        return this.#owner.sinkClosed(false);
-      }
-      // Node holds writes back until the next tick; ours are one for each turn already.
-      if (!res.stream) res.socket?.uncork();
+    const isShared = typeof text !== "string";
+    if (!isBare(res, this.#nativeWrite)) {
+      return this.#writeThrough(isShared ? text.as(toBuffer) : toBuffer(text));
     }
+    const { socket, chunkedEncoding } = res;
+    if (isShared) {
+      socket.write(text.as(chunkedEncoding ? toChunk : toBuffer), this.#onWritten);
+      return;
+    }
+    // ASCII leaves fastest as a latin1 string. Other text is encoded here, because streams take the
+    // units of a string for bytes.
+    const bytes = Buffer.byteLength(text);
+    const chunk = chunkedEncoding ? `${bytes.toString(16)}\r\n${text}\r\n` : text;
+    socket.write(bytes === text.length ? chunk : Buffer.from(chunk), "latin1", this.#onWritten);
+  }
+
+  /** Writes to a response that does more with it, or has something before it, than framing. */
+  #writeThrough(bytes: Buffer): void {
+    const res = this.#res;
+    const step = res.stream ? HTTP2_WRITE_BYTES : bytes.length;
+    try {
+      for (let start = 0; start < bytes.length; start += step) {
+        const part = bytes.subarray(start, start + step);
+        const isFull = res.write(part, "latin1", this.#onWritten) === false;
+        if (isFull || this.#held) this.#held += part.length;
+      }
+      // What compression collects would come late, or never.
+      res.flush?.();
+    } catch {
+      // What wraps the response failed. The other streams have nothing to do with that.
+      this.abort();
+      return this.#owner.sinkClosed(false);
+    }
+    // Node holds writes back until the next tick; ours are one for each turn already.
+    if (!res.stream) res.socket?.uncork();
   }
 
   end(): void {
@@ -192,4 +202,13 @@ export class ResponseSink implements Sink {
       }
     }
   }
+}
+
+function toBuffer(text: string): Buffer {
+  return Buffer.from(text);
+}
+
+/** RFC 9112, 7.1. */
+function toChunk(text: string): Buffer {
+  return Buffer.from(`${Buffer.byteLength(text).toString(16)}\r\n${text}\r\n`);
 }

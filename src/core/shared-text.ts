@@ -1,0 +1,59 @@
+import { encodeText } from "./frame.ts";
+
+/**
+ * Text that goes to many clients. What a sink makes of it (its bytes, a chunk) is made once,
+ * however many they are.
+ */
+export class SharedText {
+  readonly #text: string;
+  readonly #forms = new Map<unknown, unknown>();
+  /** What was appended last, and the result. Weakly: it is of use for one turn only. */
+  #appended: SharedText | undefined;
+  #sum: WeakRef<SharedText> | undefined;
+
+  constructor(text: string) {
+    this.#text = text;
+  }
+
+  /** UTF-16 units, as of a string. */
+  get length(): number {
+    return this.#text.length;
+  }
+
+  toString(): string {
+    return this.#text;
+  }
+
+  /** What `make` makes of the text. */
+  as<Form>(make: (text: string) => Form): Form {
+    let form = this.#forms.get(make) as Form | undefined;
+    if (form === undefined) this.#forms.set(make, (form = make(this.#text)));
+    return form;
+  }
+
+  /** This text and then the other: the same object for everybody who gets both in one turn. */
+  concat(other: SharedText): SharedText {
+    let sum = this.#appended === other ? this.#sum?.deref() : undefined;
+    if (!sum) {
+      sum = new SharedText(this.#text + other.#text);
+      this.#appended = other;
+      this.#sum = new WeakRef(sum);
+    }
+    return sum;
+  }
+}
+
+/** What a stream is made of: text of its own, or shared with others. */
+export type Text = string | SharedText;
+
+/** Puts one text behind the other; shared texts stay shared. */
+export function joinTexts(first: Text, second: Text): Text {
+  if (!first) return second;
+  const areShared = typeof first !== "string" && typeof second !== "string";
+  return areShared ? first.concat(second) : `${first.toString()}${second.toString()}`;
+}
+
+/** The UTF-8 bytes of a text. */
+export function bytesOf(text: Text): Uint8Array<ArrayBuffer> {
+  return typeof text === "string" ? encodeText(text) : text.as(encodeText);
+}
