@@ -22,6 +22,7 @@ const NAMES: Record<string, string[]> = {
     "ServerSentEvent",
     "ServerSentEventStreamTarget",
   ],
+  "event-endpoint/testing": ["eventLogContract", "readEvents"],
 };
 
 let consumer: Consumer;

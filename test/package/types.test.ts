@@ -205,6 +205,7 @@ const PREAMBLE = `
   import { EventEndpoint, ServerSentEvent, eventHandler } from "event-endpoint";
   import type { CloseCode, CloseEvent } from "event-endpoint";
   import { OakServerSentEvent, ServerSentEventStreamTarget, SSEEvent, SSEMessage } from "event-endpoint/compat";
+  import { eventLogContract, readEvents } from "event-endpoint/testing";
   declare const request: Request;
   declare const req: http.IncomingMessage;
   declare const res: http.ServerResponse;
@@ -213,13 +214,13 @@ const PREAMBLE = `
 /** What each entry point declares: the values, and after them the types. */
 const DECLARED: Record<string, string[]> = {
   "event-endpoint": [
-    ...["CloseEvent", "EventChannel", "EventEndpoint", "EventEndpointError"],
+    ...["CloseEvent", "EventChannel", "EventEndpoint", "EventEndpointError", "EventStream"],
     ...["MemoryClosedClients", "MemoryEventLog", "ServerSentEvent", "eventHandler"],
     ...["ChannelCloseOptions", "ChannelFields", "CloseCode", "CloseOptions", "ClosedClients"],
     ...["DefaultEvents", "EndpointEventMap", "ErrorStage", "EventChannelOptions"],
     ...["EventEndpointErrorCode", "EventEndpointOptions", "EventFields", "EventFilter"],
     ...["EventHandler", "EventHandlerResult", "EventLog", "EventLogListener", "EventMessage"],
-    ...["EventStream", "LogEntry", "MemberOptions", "MemoryClosedClientsOptions"],
+    ...["LogEntry", "MemberOptions", "MemoryClosedClientsOptions"],
     ...["MemoryEventLogOptions", "Message", "NodeRequest", "NodeResponse", "PipeOptions"],
     ...["ServerSentEventInit", "Source"],
   ],
@@ -227,6 +228,10 @@ const DECLARED: Record<string, string[]> = {
     ...["OakServerSentEvent", "SSEEvent", "SSEMessage", "ServerSentEvent"],
     ...["ServerSentEventStreamTarget"],
     ...["OakServerSentEventInit", "ServerSentEventInit", "ServerSentEventTargetOptions"],
+  ],
+  "event-endpoint/testing": [
+    ...["eventLogContract", "readEvents"],
+    ...["ContractCheck", "EventLogContractOptions", "ParsedEvent", "ReadEventsOptions"],
   ],
 };
 
