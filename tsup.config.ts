@@ -3,6 +3,7 @@ import { defineConfig } from "tsup";
 export default defineConfig({
   entry: {
     index: "src/index.ts",
+    redis: "src/redis/index.ts",
     compat: "src/compat/index.ts",
     testing: "src/testing/index.ts",
   },

@@ -56,7 +56,7 @@ export class EventChannel<Events = DefaultEvents> extends EventTarget {
   readonly #broadcast: Broadcast;
   readonly #catchUp: CatchUp | undefined;
   /** Without a log, what is sent goes straight to the broadcast; one at a time, as from a log. */
-  readonly #followers = new Followers();
+  readonly #followers = new Followers<LogEntry>();
   readonly #members = new Map<EventStream, Member>();
   readonly #serialize: (data: unknown) => unknown;
   readonly #maxEndpoints: number;

@@ -29,7 +29,7 @@ export class MemoryEventLog implements EventLog {
   readonly maxBytes: number;
   /** By their sequence, oldest first. */
   readonly #kept = new Map<number, Kept>();
-  readonly #followers = new Followers();
+  readonly #followers = new Followers<LogEntry>();
   #bytes = 0;
   #lastSequence = 0;
   #epoch = "";

@@ -39,10 +39,11 @@ export class MemoryClosedClients implements ClosedClients {
     return (this.#expiryById.get(id) ?? 0) > performance.now();
   }
 
-  add(id: string): void {
+  /** @param age milliseconds since the client was closed, if somebody else did that */
+  add(id: string, age = 0): void {
     const now = performance.now();
     this.#expiryById.delete(id);
-    this.#expiryById.set(id, now + this.#ttlMs);
+    this.#expiryById.set(id, now + this.#ttlMs - age);
     for (const [oldest, expiry] of this.#expiryById) {
       if (expiry > now && this.#expiryById.size <= this.#maxEntries) break;
       this.#expiryById.delete(oldest);

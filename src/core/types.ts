@@ -64,8 +64,8 @@ export interface EndpointEventTarget extends EventTarget {
 export interface ClosedClients {
   /** Was this client closed for good? Called once for each request that brings an id. */
   has(id: string): boolean;
-  /** Closes this client for good. */
-  add(id: string): void;
+  /** Closes this client for good. If it takes time, a rejection is told to `onError`. */
+  add(id: string): void | Promise<void>;
 }
 
 /** Options of `EventEndpoint` and `eventHandler`. An explicit `undefined` means the default. */

@@ -15,6 +15,7 @@ const NAMES: Record<string, string[]> = {
     "ServerSentEvent",
     "eventHandler",
   ],
+  "event-endpoint/redis": ["RedisClosedClients", "RedisEventLog"],
   "event-endpoint/compat": [
     "OakServerSentEvent",
     "SSEEvent",

@@ -205,6 +205,7 @@ const PREAMBLE = `
   import { EventEndpoint, ServerSentEvent, eventHandler } from "event-endpoint";
   import type { CloseCode, CloseEvent } from "event-endpoint";
   import { OakServerSentEvent, ServerSentEventStreamTarget, SSEEvent, SSEMessage } from "event-endpoint/compat";
+  import { RedisEventLog } from "event-endpoint/redis";
   import { eventLogContract, readEvents } from "event-endpoint/testing";
   declare const request: Request;
   declare const req: http.IncomingMessage;
@@ -228,6 +229,10 @@ const DECLARED: Record<string, string[]> = {
     ...["OakServerSentEvent", "SSEEvent", "SSEMessage", "ServerSentEvent"],
     ...["ServerSentEventStreamTarget"],
     ...["OakServerSentEventInit", "ServerSentEventInit", "ServerSentEventTargetOptions"],
+  ],
+  "event-endpoint/redis": [
+    ...["RedisClosedClients", "RedisEventLog"],
+    ...["RedisClient", "RedisClosedClientsOptions", "RedisEventLogOptions"],
   ],
   "event-endpoint/testing": [
     ...["eventLogContract", "readEvents"],
