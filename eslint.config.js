@@ -95,6 +95,8 @@ export default tseslint.config(
       globals: Object.fromEntries(
         [
           "process",
+          "Deno",
+          "Bun",
           "console",
           "fetch",
           "Request",
