@@ -11,7 +11,7 @@ import { within } from "../../support/inbox.ts";
 
 const HERE = import.meta.dirname;
 
-/** Where `npm --prefix test/compat ci` puts the runtimes. */
+/** Where `npm --prefix test/compat install` puts the runtimes. */
 const INSTALLED = join(HERE, "..", "node_modules");
 
 /** How a runtime is started with one of the servers here. */

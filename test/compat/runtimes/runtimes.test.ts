@@ -53,11 +53,11 @@ describe.each(Object.entries(RUNTIMES))("on %s", (name, runtime) => {
   if (!isInstalled(runtime)) {
     if (process.env["CI"] === "true") {
       it("is installed", () => {
-        throw new Error("CI needs it: npm --prefix test/compat ci");
+        throw new Error("CI needs it: npm --prefix test/compat install");
       });
       return;
     }
-    console.warn(`SKIPPED: ${name}: not installed; npm --prefix test/compat ci`);
+    console.warn(`SKIPPED: ${name}: not installed; npm --prefix test/compat install`);
     it.skip("is not installed", () => {});
     return;
   }
