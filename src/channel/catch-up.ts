@@ -212,7 +212,10 @@ export class CatchUp implements Deadline, EventLogListener {
 
   #goLive(member: Member): void {
     this.#ahead.delete(member);
-    if (member.state === "waiting") this.#broadcast.goLive(member);
+    if (member.state !== "waiting") return;
+    // What it does not follow was passed over, and its client still has the id from before that.
+    if (member.stream.lastEventId !== this.#broadcast.lastId) this.#broadcast.greet(member);
+    this.#broadcast.goLive(member);
   }
 
   #onFailure(error: unknown): void {
