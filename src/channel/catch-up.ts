@@ -8,7 +8,7 @@ import { QuietCursors } from "./quiet-cursors.ts";
 /** Entries asked for at once. What a slow client makes us hold is one such page, not its history. */
 const PAGE = 100;
 
-/** Rest before a log that failed is asked again. */
+/** Rest before a log is asked again that failed, or knew less than those who follow it. */
 const RETRY_MS = 1_000;
 
 /** One question to the log, for all who have it at the same time. */
@@ -90,18 +90,15 @@ export class CatchUp implements Deadline, EventLogListener {
     this.#queries.clear();
     this.#broadcast.forEach((member) => this.#broadcast.resync(member));
     // What they wait for may never come.
-    const ahead = [...this.#ahead];
-    this.#ahead.clear();
-    for (const member of ahead) this.#advance(member);
+    this.#askFor(this.#ahead);
   }
 
-  /** The log failed a while ago. */
+  /** The log failed a while ago, or somebody seems to be ahead for a while already. */
   onDue(): void {
     if (this.#following === "no") return this.#follow();
     if (this.#following !== "yes") return;
-    const waiting = [...this.#waiting];
-    this.#waiting.clear();
-    for (const member of waiting) this.#advance(member);
+    this.#askFor(this.#waiting);
+    this.#askFor(this.#ahead);
   }
 
   #follow(): void {
@@ -115,9 +112,15 @@ export class CatchUp implements Deadline, EventLogListener {
     };
     const fail = (error: unknown) => {
       if (this.#following === "soon") this.#following = "no";
-      this.#askAgain(error);
+      this.#onFailure(error);
     };
     settle(() => this.#log.follow(this), begin, fail);
+  }
+
+  #askFor(members: Set<Member>): void {
+    const all = [...members];
+    members.clear();
+    for (const member of all) this.#advance(member);
   }
 
   #advance(member: Member): void {
@@ -139,16 +142,19 @@ export class CatchUp implements Deadline, EventLogListener {
       (error) => {
         if (!query.isStale) this.#queries.delete(key);
         for (const each of query.members) if (each.state === "waiting") this.#waiting.add(each);
-        this.#askAgain(error);
+        this.#onFailure(error);
       },
     );
   }
 
   #onAnswer(query: Query, entries: readonly LogEntry[] | undefined): void {
-    const { key, members, isStale } = query;
-    // A filter may publish: until all members had their turn, the query has to see what comes.
-    const again = members.filter((member) => isStale || this.#give(member, query, entries));
-    if (!query.isStale) this.#queries.delete(key);
+    const again: Member[] = [];
+    // A filter may publish, and may add others with the same question: until all had their turn, the
+    // query has to see what comes, and who.
+    for (const member of query.members) {
+      if (query.isStale || this.#give(member, query, entries)) again.push(member);
+    }
+    if (!query.isStale) this.#queries.delete(query.key);
     // Not from here: a long history that nobody has to wait for would be a deep recursion.
     for (const member of again) queueMicrotask(() => this.#advance(member));
   }
@@ -164,41 +170,65 @@ export class CatchUp implements Deadline, EventLogListener {
     }
     member.isCounted = true;
     member.limit = PAGE;
-    let sent = 0;
-    for (const entry of entries) {
-      if (delivery.isFull || sent === PAGE) break;
-      this.#broadcast.send(member, entry);
-      member.cursor = entry.id;
-      sent++;
-    }
+    const sent = this.#send(member, entries, 0, PAGE);
     if (delivery.isFull) {
       // Large events: not all of the page will be used next time either.
       member.limit = Math.min(PAGE, sent * 2 + 1);
-      void delivery.whenDrained().then(() => this.#advance(member));
-      return false;
+      return this.#pause(member);
     }
     if (sent < entries.length || sent === limit) return true;
     // It has all that the log had. Live members may have got a part of that, or already more.
     const { askedAt, came } = query;
     const index = came.findIndex(({ id }) => id === member.cursor);
     if (index < 0 && member.cursor !== askedAt) {
+      // Or the log answers from a copy that is behind, and nobody will ever tell them this id.
       this.#ahead.add(member);
+      this.#askSoon();
       return false;
     }
+    // Before it goes live: what a filter publishes here goes to the end of what came.
+    if (this.#send(member, came, index + 1, Infinity) < came.length) return this.#pause(member);
     this.#goLive(member);
-    for (const entry of came.slice(index + 1)) this.#broadcast.send(member, entry);
+    return false;
+  }
+
+  /** Sends entries from one place to another, as long as the client takes them. Where it stopped. */
+  #send(member: Member, entries: readonly LogEntry[], from: number, to: number): number {
+    let next = from;
+    for (; next < to && !member.delivery.isFull; next++) {
+      const entry = entries[next];
+      if (!entry) break;
+      this.#broadcast.send(member, entry);
+      member.cursor = entry.id || member.cursor;
+    }
+    return next;
+  }
+
+  /** Goes on when the client has taken what it was given. */
+  #pause(member: Member): false {
+    void member.delivery.whenDrained().then(() => this.#advance(member));
     return false;
   }
 
   #goLive(member: Member): void {
     this.#ahead.delete(member);
-    if (member.state === "waiting") this.#broadcast.goLive(member);
+    if (member.state !== "waiting") return;
+    // What it does not follow was passed over, and its client still has the id from before that.
+    if (member.stream.lastEventId !== this.#broadcast.lastId) this.#broadcast.greet(member);
+    this.#broadcast.goLive(member);
   }
 
-  #askAgain(error: unknown): void {
+  #onFailure(error: unknown): void {
     if (this.#following === "never again") return;
     this.#report(error, "log");
-    this.dueAt = performance.now() + RETRY_MS;
+    this.#askSoon();
+  }
+
+  #askSoon(): void {
+    const now = performance.now();
+    // Whoever comes to wait does not prolong it for the others.
+    if (this.dueAt > now) return;
+    this.dueAt = now + RETRY_MS;
     findScheduler().schedule(this);
   }
 }
