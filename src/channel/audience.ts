@@ -28,8 +28,9 @@ export class Audience {
   }
 
   /** Calls back for everybody who follows the topic; without one, for everybody. */
-  forEach(topic: string | undefined, call: (member: Member) => void): void {
-    if (topic === undefined) return this.#everybody.forEach(call);
+  forEach(topic: string | null | undefined, call: (member: Member) => void): void {
+    // Databases say `null` of what is absent.
+    if (topic == null) return this.#everybody.forEach(call);
     this.#withoutTopics.forEach(call);
     this.#byTopic.get(topic)?.forEach(call);
   }

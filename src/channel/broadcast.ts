@@ -1,7 +1,7 @@
 import { type ErrorStage, silence } from "../core/errors.ts";
 import { isObjectWith } from "../core/events.ts";
-import { formatMessage, readFields } from "../core/frame.ts";
-import { SharedText, type Text } from "../core/shared-text.ts";
+import { formatMessage, type FrameFields, readFields } from "../core/frame.ts";
+import { SharedText } from "../core/shared-text.ts";
 import { sendShared } from "../core/stream.ts";
 import { Audience } from "./audience.ts";
 import type { LogEntry } from "./event-log.ts";
@@ -9,6 +9,13 @@ import type { EventFilter, Member } from "./member.ts";
 
 /** Tells the channel's `onError`. */
 export type Report = (error: unknown, stage: ErrorStage) => void;
+
+/** What a member gets of an entry. */
+interface Frame {
+  readonly text: SharedText;
+  /** What its client's last id is from then on; `undefined` if that stays. */
+  readonly id: string | undefined;
+}
 
 /** Brings entries to members: each is formatted once, and the same bytes go to everybody. */
 export class Broadcast {
@@ -19,8 +26,8 @@ export class Broadcast {
   readonly #report: Report;
   readonly #audience = new Audience();
   /** As long as a log keeps an entry, it is not formatted again. */
-  readonly #frames = new WeakMap<LogEntry, SharedText>();
-  #ready: { readonly id: string; readonly frame: SharedText } | undefined;
+  readonly #frames = new WeakMap<LogEntry, Frame>();
+  #ready: Frame | undefined;
 
   constructor(report: Report) {
     this.#report = report;
@@ -46,9 +53,9 @@ export class Broadcast {
     if (isLive) this.#audience.add(member);
   }
 
-  /** Says how an entry is sent, if its frame is not to be made of the entry alone. */
-  prepare(entry: LogEntry, frame: string): void {
-    this.#frames.set(entry, new SharedText(frame));
+  /** Says how an entry is sent that is in no log, in which an empty id would be none. */
+  prepare(entry: LogEntry, fields: FrameFields): void {
+    this.#frames.set(entry, createFrame(entry.data, fields));
   }
 
   /** An entry came. */
@@ -67,21 +74,21 @@ export class Broadcast {
   send(member: Member, entry: LogEntry): void {
     if (!member.follows(entry.topic) || !this.#passes(member, entry)) return;
     const frame = this.#frames.get(entry) ?? this.#format(entry);
-    if (frame) this.#send(member, frame, entry.id);
+    if (frame) sendShared(member.stream, frame.text, frame.id);
   }
 
   /** Tells one member the current id, so that a drop from here on loses nothing. */
   greet(member: Member): void {
-    if (this.#ready?.id !== this.lastId) {
-      this.#ready = { id: this.lastId, frame: new SharedText(this.#formatCursor("ready", "")) };
-    }
-    this.#send(member, this.#ready.frame, this.lastId);
+    const id = this.lastId || undefined;
+    if (!this.#ready || this.#ready.id !== id) this.#ready = createCursorFrame("ready", "", id);
+    sendShared(member.stream, this.#ready.text, id);
   }
 
   /** Tells one member that it may have missed something, and from where it goes on. */
   resync(member: Member): void {
     const data = JSON.stringify({ lastEventId: member.stream.lastEventId });
-    this.#send(member, this.#formatCursor("resync", data), this.lastId);
+    const { text, id } = createCursorFrame("resync", data, this.lastId || undefined);
+    sendShared(member.stream, text, id);
   }
 
   /** Calls back for every live member. */
@@ -89,21 +96,11 @@ export class Broadcast {
     this.#audience.forEach(undefined, call);
   }
 
-  #send(member: Member, frame: Text, id: string): void {
-    sendShared(member.stream, frame, id || undefined);
-    if (id) member.cursor = id;
-  }
-
-  #formatCursor(event: string, data: string): string {
-    return formatMessage(data, { event, id: this.lastId || undefined, retry: undefined });
-  }
-
   /** What comes from a log may come from anywhere: it is checked like what users give. */
-  #format(entry: LogEntry): SharedText | undefined {
+  #format(entry: LogEntry): Frame | undefined {
     try {
       const { id, event, retry } = entry;
-      const fields = readFields({ id: id || undefined, event, retry });
-      const frame = new SharedText(formatMessage(entry.data, fields));
+      const frame = createFrame(entry.data, readFields({ id: id || undefined, event, retry }));
       this.#frames.set(entry, frame);
       return frame;
     } catch (error) {
@@ -117,7 +114,8 @@ export class Broadcast {
     if (!member.filter) return true;
     try {
       const answer: unknown = member.filter(entry, member.stream);
-      if (!isObjectWith(answer, "then")) return !!answer;
+      // It may have ended the membership.
+      if (!isObjectWith(answer, "then")) return !!answer && member.state !== "gone";
       silence(answer);
       throw new TypeError('Invalid "filter": must answer at once, got a promise');
     } catch (error) {
@@ -125,4 +123,12 @@ export class Broadcast {
       return false;
     }
   }
+}
+
+function createFrame(data: string, fields: FrameFields): Frame {
+  return { text: new SharedText(formatMessage(data, fields)), id: fields.id };
+}
+
+function createCursorFrame(event: string, data: string, id: string | undefined): Frame {
+  return createFrame(data, { event, id, retry: undefined });
 }

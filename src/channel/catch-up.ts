@@ -8,6 +8,9 @@ import { QuietCursors } from "./quiet-cursors.ts";
 /** Entries asked for at once. What a slow client makes us hold is one such page, not its history. */
 const PAGE = 100;
 
+/** Entries that may come while the log is asked. With more, it is asked again from where it is. */
+const MAX_CAME = 1_000;
+
 /** Rest before a log is asked again that failed, or knew less than those who follow it. */
 const RETRY_MS = 1_000;
 
@@ -19,7 +22,7 @@ interface Query {
   readonly askedAt: string;
   /** What came to them since. */
   readonly came: LogEntry[];
-  /** Whether live members lost their place meanwhile. */
+  /** Whether more came than that, or was lost: where live members are must be asked again. */
   isStale: boolean;
 }
 
@@ -40,7 +43,7 @@ export class CatchUp implements Deadline, EventLogListener {
   /** Wait for the log to answer at all. */
   readonly #waiting = new Set<Member>();
   readonly #quiet: QuietCursors;
-  #following: "no" | "soon" | "yes" | "never again" = "no";
+  #following: "no" | "soon" | "later" | "yes" | "never again" = "no";
   #subscription: Disposable | undefined;
 
   constructor(log: EventLog, broadcast: Broadcast, maxReplay: number, report: Report) {
@@ -69,25 +72,28 @@ export class CatchUp implements Deadline, EventLogListener {
 
   stop(): void {
     this.#following = "never again";
-    this.#subscription?.[Symbol.dispose]();
+    const subscription = this.#subscription;
     this.#subscription = undefined;
     this.#quiet.stop();
     findScheduler().cancel(this);
+    if (subscription) this.#dispose(subscription);
   }
 
   entry(entry: LogEntry): void {
-    for (const query of this.#queries.values()) query.came.push(entry);
+    for (const query of this.#queries.values()) {
+      if (query.came.push(entry) > MAX_CAME) this.#outdate(query);
+    }
     this.#broadcast.publish(entry);
     for (const member of this.#ahead) {
       if (member.cursor === entry.id) this.#goLive(member);
     }
-    this.#quiet.onEntry(entry);
+    // A filter may have closed the channel.
+    if (this.#following === "yes") this.#quiet.onEntry(entry);
   }
 
   gap(): void {
     this.#broadcast.lastId = this.#log.lastId;
-    for (const query of this.#queries.values()) query.isStale = true;
-    this.#queries.clear();
+    for (const query of this.#queries.values()) this.#outdate(query);
     this.#broadcast.forEach((member) => this.#broadcast.resync(member));
     // What they wait for may never come.
     this.#askFor(this.#ahead);
@@ -95,7 +101,7 @@ export class CatchUp implements Deadline, EventLogListener {
 
   /** The log failed a while ago, or somebody seems to be ahead for a while already. */
   onDue(): void {
-    if (this.#following === "no") return this.#follow();
+    if (this.#following === "later") return this.#follow();
     if (this.#following !== "yes") return;
     this.#askFor(this.#waiting);
     this.#askFor(this.#ahead);
@@ -104,14 +110,14 @@ export class CatchUp implements Deadline, EventLogListener {
   #follow(): void {
     this.#following = "soon";
     const begin = (subscription: Disposable) => {
-      if (this.#following === "never again") return subscription[Symbol.dispose]();
+      if (this.#following === "never again") return this.#dispose(subscription);
       this.#subscription = subscription;
       this.#following = "yes";
       this.#broadcast.lastId = this.#log.lastId;
       this.onDue();
     };
     const fail = (error: unknown) => {
-      if (this.#following === "soon") this.#following = "no";
+      if (this.#following === "soon") this.#following = "later";
       this.#onFailure(error);
     };
     settle(() => this.#log.follow(this), begin, fail);
@@ -149,11 +155,9 @@ export class CatchUp implements Deadline, EventLogListener {
 
   #onAnswer(query: Query, entries: readonly LogEntry[] | undefined): void {
     const again: Member[] = [];
-    // A filter may publish, and may add others with the same question: until all had their turn, the
-    // query has to see what comes, and who.
-    for (const member of query.members) {
-      if (query.isStale || this.#give(member, query, entries)) again.push(member);
-    }
+    // A filter may let others join, who then have the same question, and it may send: until all had
+    // their turn, the query has to see what comes.
+    for (const member of query.members) if (this.#give(member, query, entries)) again.push(member);
     if (!query.isStale) this.#queries.delete(query.key);
     // Not from here: a long history that nobody has to wait for would be a deep recursion.
     for (const member of again) queueMicrotask(() => this.#advance(member));
@@ -161,7 +165,7 @@ export class CatchUp implements Deadline, EventLogListener {
 
   /** Sends a page, or as much of it as the client takes. `true` to ask for more at once. */
   #give(member: Member, query: Query, entries: readonly LogEntry[] | undefined): boolean {
-    const { delivery, limit } = member;
+    const { limit } = member;
     if (member.state !== "waiting") return false;
     if (!entries || (!member.isCounted && entries.length > this.#maxReplay)) {
       this.#broadcast.resync(member);
@@ -170,42 +174,49 @@ export class CatchUp implements Deadline, EventLogListener {
     }
     member.isCounted = true;
     member.limit = PAGE;
-    const sent = this.#send(member, entries, 0, PAGE);
-    if (delivery.isFull) {
+    const page = entries.slice(0, PAGE);
+    const sent = this.#send(member, page);
+    if (sent < page.length || member.delivery.isFull) {
       // Large events: not all of the page will be used next time either.
       member.limit = Math.min(PAGE, sent * 2 + 1);
-      return this.#pause(member);
+      return this.#giveLater(member);
     }
-    if (sent < entries.length || sent === limit) return true;
-    // It has all that the log had. Live members may have got a part of that, or already more.
+    return page.length < entries.length || entries.length === limit || this.#join(member, query);
+  }
+
+  /** Lets a member join the live ones: it has all that the log had. `true` if it has to ask again. */
+  #join(member: Member, query: Query): boolean {
     const { askedAt, came } = query;
+    // Live members may have got a part of that, or already more.
     const index = came.findIndex(({ id }) => id === member.cursor);
-    if (index < 0 && member.cursor !== askedAt) {
+    const isAhead = index < 0 && member.cursor !== askedAt;
+    if (!isAhead && this.#send(member, came, index + 1) < came.length) {
+      return this.#giveLater(member);
+    }
+    if (member.state !== "waiting") return false;
+    if (query.isStale) return true;
+    if (isAhead) {
       // Or the log answers from a copy that is behind, and nobody will ever tell them this id.
       this.#ahead.add(member);
       this.#askSoon();
-      return false;
-    }
-    // Before it goes live: what a filter publishes here goes to the end of what came.
-    if (this.#send(member, came, index + 1, Infinity) < came.length) return this.#pause(member);
-    this.#goLive(member);
+    } else this.#goLive(member);
     return false;
   }
 
-  /** Sends entries from one place to another, as long as the client takes them. Where it stopped. */
-  #send(member: Member, entries: readonly LogEntry[], from: number, to: number): number {
-    let next = from;
-    for (; next < to && !member.delivery.isFull; next++) {
-      const entry = entries[next];
-      if (!entry) break;
+  /** Sends as many entries as the client takes; answers where it stopped. */
+  #send(member: Member, entries: readonly LogEntry[], start = 0): number {
+    let next = start;
+    // By the index, because a filter may send, and so make the list longer.
+    for (; next < entries.length && !member.delivery.isFull; next++) {
+      const entry = entries[next] as LogEntry;
       this.#broadcast.send(member, entry);
       member.cursor = entry.id || member.cursor;
     }
     return next;
   }
 
-  /** Goes on when the client has taken what it was given. */
-  #pause(member: Member): false {
+  /** Goes on when the client has taken what waits. */
+  #giveLater(member: Member): false {
     void member.delivery.whenDrained().then(() => this.#advance(member));
     return false;
   }
@@ -213,9 +224,22 @@ export class CatchUp implements Deadline, EventLogListener {
   #goLive(member: Member): void {
     this.#ahead.delete(member);
     if (member.state !== "waiting") return;
-    // What it does not follow was passed over, and its client still has the id from before that.
+    // What was not for it has moved it on, but not the id that its client has.
     if (member.stream.lastEventId !== this.#broadcast.lastId) this.#broadcast.greet(member);
     this.#broadcast.goLive(member);
+  }
+
+  #outdate(query: Query): void {
+    query.isStale = true;
+    this.#queries.delete(query.key);
+  }
+
+  #dispose(subscription: Disposable): void {
+    try {
+      subscription[Symbol.dispose]();
+    } catch (error) {
+      this.#report(error, "log");
+    }
   }
 
   #onFailure(error: unknown): void {
@@ -239,13 +263,13 @@ function settle<T>(
   onAnswer: (answer: T) => void,
   onError: (error: unknown) => void,
 ): void {
-  let answer: T | Promise<T>;
   try {
-    answer = ask();
+    const answer = ask();
+    // By shape: clients of databases may have promises of their own. A log whose answer cannot be
+    // used has failed, too.
+    if (isObjectWith(answer, "then")) Promise.resolve(answer).then(onAnswer).catch(onError);
+    else onAnswer(answer as T);
   } catch (error) {
-    return onError(error);
+    onError(error);
   }
-  // By shape: clients of databases may have promises of their own.
-  if (isObjectWith(answer, "then")) (answer as Promise<T>).then(onAnswer, onError);
-  else onAnswer(answer as T);
 }

@@ -1,7 +1,6 @@
 import { EventEndpointError, type ErrorStage, reportError } from "../core/errors.ts";
 import { isObjectWith, readEventPayload } from "../core/events.ts";
 import {
-  formatMessage,
   formatRetry,
   type FrameFields,
   invalid,
@@ -80,8 +79,8 @@ export class EventChannel<Events = DefaultEvents> extends EventTarget {
     }
     if (typeof serialize !== "function")
       throw invalid("serialize", "must be a function", serialize);
-    const isLog = log === false || (isObjectWith(log, "append") && isObjectWith(log, "follow"));
-    if (!isLog) throw invalid("log", "must be an EventLog or false", log);
+    const isLog = ["append", "after", "follow"].every((method) => isObjectWith(log, method));
+    if (!isLog && log !== false) throw invalid("log", "must be an EventLog or false", log);
     this.#serialize = serialize;
     this.#maxEndpoints = maxEndpoints;
     this.#report = (error, stage) => void reportError(onError, error, stage);
@@ -142,8 +141,11 @@ export class EventChannel<Events = DefaultEvents> extends EventTarget {
           "id only; use one channel with topics, or delete it from the other first",
       );
     }
-    if (this.#end) void this.#end(events, Math.random());
-    else if (this.size >= this.#maxEndpoints) {
+    if (this.#end) {
+      // It ends as a member would: the id that its client brought is not its alone.
+      delivery.feeders ??= new Set();
+      void this.#end(events, Math.random());
+    } else if (this.size >= this.#maxEndpoints) {
       // Not 503, after which an EventSource never comes back.
       delivery.end("channel-full", formatRetry(pickTime(FULL_RETRY_MS, Math.random())));
     }
@@ -202,7 +204,8 @@ export class EventChannel<Events = DefaultEvents> extends EventTarget {
     const payload = readEventPayload(event);
     if (!payload) return super.dispatchEvent(event);
     const draft = this.#read(payload.data, readFields(payload), (event as CustomEvent).detail);
-    if (!super.dispatchEvent(event)) return false;
+    // A listener may have closed the channel.
+    if (!super.dispatchEvent(event) || this.#closed) return false;
     this.#append(draft).catch((error: unknown) => this.#report(error, "log"));
     return true;
   }
@@ -262,7 +265,7 @@ export class EventChannel<Events = DefaultEvents> extends EventTarget {
     }
     if (this.#log) return (await this.#log.append(message)).id;
     const entry: LogEntry = Object.freeze({ ...message, id: fields.id ?? "" });
-    this.#broadcast.prepare(entry, formatMessage(message.data, fields));
+    this.#broadcast.prepare(entry, fields);
     this.#followers.tell(entry);
     return entry.id;
   }
@@ -278,7 +281,12 @@ function readTopics(topics: unknown): ReadonlySet<string> | undefined {
   if (topics == null) return undefined;
   // One topic's name is iterable too, but nobody means its characters.
   if (!isObjectWith(topics, Symbol.iterator)) throw invalid("topics", "must be a list", topics);
-  return new Set(
-    [...(topics as Iterable<unknown>)].map((topic) => readLine("topics", topic) ?? ""),
-  );
+  const followed = new Set<string>();
+  for (const each of topics as Iterable<unknown>) {
+    const topic = readLine("topics", each);
+    // As a topic of nobody's it would hide events; as one of everybody's, it would show them.
+    if (topic === undefined) throw invalid("topics", "must hold the name of each topic", each);
+    followed.add(topic);
+  }
+  return followed;
 }

@@ -15,7 +15,7 @@ export class Member implements Feeder {
   filter: EventFilter | undefined;
   /** It catches up, then it gets entries as they come, then it has left. */
   state: "waiting" | "live" | "gone" = "waiting";
-  /** The id of the last entry that it has got, or that its client brought. */
+  /** While it catches up: the id of the last entry that it has got or that was not for it. */
   cursor: string;
   /** While it catches up: whether it is known not to be too far behind. */
   isCounted = false;
@@ -71,7 +71,7 @@ export class Member implements Feeder {
   }
 
   /** Does it follow what this entry is about? An entry without a topic is for everybody. */
-  follows(topic: string | undefined): boolean {
-    return !this.topics || topic === undefined || this.topics.has(topic);
+  follows(topic: string | null | undefined): boolean {
+    return this.state !== "gone" && (!this.topics || topic == null || this.topics.has(topic));
   }
 }

@@ -43,7 +43,7 @@ export class QuietCursors implements Deadline {
   onDue(): void {
     this.stop();
     this.#broadcast.forEach((member) => {
-      if (member.cursor !== this.#broadcast.lastId) this.#broadcast.greet(member);
+      if (member.stream.lastEventId !== this.#broadcast.lastId) this.#broadcast.greet(member);
     });
   }
 

@@ -53,6 +53,8 @@ export function readOptions({
   return {
     ...others,
     ...amounts,
+    // Whoever sends as fast as it is told to must not reach the limit.
+    highWaterMark: Math.min(highWaterMark, maxBufferedAmount),
     // No time at all means never.
     keepAlive: amounts.keepAlive || Infinity,
     reconnectionTime: pickRetry(reconnectionTime),

@@ -89,7 +89,10 @@ export interface EventEndpointOptions {
   headers?: HeadersLike;
   /** Turns data that is not a string into text. Defaults to `JSON.stringify`. */
   serialize?: ((data: unknown) => string) | undefined;
-  /** Bytes of `bufferedAmount` above which `send()` waits. Defaults to 64 KiB. */
+  /**
+   * Bytes of `bufferedAmount` above which `send()` waits. Defaults to 64 KiB, and is never more than
+   * `maxBufferedAmount`.
+   */
   highWaterMark?: number | undefined;
   /**
    * Bytes held for one client before it is closed with code `slow-client`; it reconnects and

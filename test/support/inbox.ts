@@ -1,3 +1,6 @@
+/** The real ones, also while a test fakes time. */
+const { setTimeout, clearTimeout } = globalThis;
+
 /** Waits, but not for ever: a hang fails with what never came. */
 export async function within<T>(promise: Promise<T>, what: string, ms = 8_000): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
