@@ -24,7 +24,7 @@ export function readHeaders(init: HeadersLike): Headers {
   try {
     return new Headers([...new Headers(init)].filter(([name]) => !RESERVED.test(name)));
   } catch (cause) {
-    throw invalid("headers", "must be legal header names and values", init, cause);
+    throw invalid("headers", "must be legal names and values", init, cause);
   }
 }
 

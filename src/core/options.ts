@@ -6,7 +6,7 @@ import type { ClosedClients, EventEndpointOptions } from "./types.ts";
 /** The options of one stream, checked and complete. */
 export interface StreamOptions extends Pick<
   EventEndpointOptions,
-  "signal" | "closedClientsScope" | "lastEventIdParams" | "onError"
+  "signal" | "closedClientsScope" | "onError"
 > {
   reconnectionTime: number | undefined;
   serialize: (data: unknown) => unknown;
@@ -31,8 +31,10 @@ export function readOptions({
   maxDuration = Infinity,
   closedClients = sharedClosedClients(),
   closeEvent,
-  ...others
-}: EventEndpointOptions = {}): StreamOptions {
+  signal,
+  closedClientsScope,
+  onError,
+}: EventEndpointOptions): StreamOptions {
   // Bun drops a connection that was silent for 10 s, common proxies one of 30 s or more.
   const keepAliveMs = keepAlive === true ? ("Bun" in globalThis ? 8_000 : 15_000) : keepAlive;
   const amounts = {
@@ -43,16 +45,17 @@ export function readOptions({
     maxDuration,
   };
   for (const [name, value] of Object.entries(amounts)) {
-    check(name, "a number that is not negative", typeof value === "number" && value >= 0, value);
+    check(name, "a number from 0", typeof value === "number" && value >= 0, value);
   }
   check("serialize", "a function", typeof serialize === "function", serialize);
   const isRegistry = isObjectWith(closedClients, "has") && isObjectWith(closedClients, "add");
   check("closedClients", "{ has(), add() }", isRegistry, closedClients);
-  const { signal } = others;
   check("signal", "an AbortSignal", !signal || isObjectWith(signal, "aborted"), signal);
   return {
-    ...others,
     ...amounts,
+    signal,
+    closedClientsScope,
+    onError,
     // Whoever sends as fast as it is told to must not reach the limit.
     highWaterMark: Math.min(highWaterMark, maxBufferedAmount),
     // No time at all means never.

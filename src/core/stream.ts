@@ -36,6 +36,7 @@ import type {
   PipeOptions,
   Source,
 } from "./types.ts";
+import { unpolluted } from "./unpolluted.ts";
 
 /** Breaks a stream off because code of the user's failed. For the package, not for users. */
 export let failStream: (stream: EventStream<never>, error: unknown, stage: ErrorStage) => void;
@@ -71,16 +72,14 @@ export abstract class EventStream<
     sendShared = (stream, frame, id) => stream.#accept(frame, id);
   }
 
-  protected constructor(
-    sink: Sink,
-    request: RequestInfo,
-    options: EventEndpointOptions | undefined,
-  ) {
+  protected constructor(sink: Sink, request: RequestInfo, options: EventEndpointOptions = {}) {
     super();
     // Everything that can throw comes before the first byte.
-    this.#options = readOptions(options);
-    const headers = readHeaders(options?.headers);
-    const { signal, reconnectionTime, lastEventIdParams = true, highWaterMark } = this.#options;
+    const given = unpolluted(options);
+    const { lastEventIdParams = true } = given;
+    this.#options = readOptions(given);
+    const headers = readHeaders(given.headers);
+    const { signal, reconnectionTime, highWaterMark } = this.#options;
     const isRefused = this.#refuses(readLastEventId(request, lastEventIdParams));
     let settle!: () => void;
     let unfollow: (() => void) | undefined;
@@ -154,8 +153,7 @@ export abstract class EventStream<
     idOrFields?: string | Omit<EventFields, "event"> | null,
   ): Promise<boolean> {
     if (this.closed) return this.#delivery.whenDrained();
-    const fields = readFields(idOrFields);
-    return this.#send(data, { ...fields, event: readLine("event", event) });
+    return this.#send(data, { ...readFields(idOrFields), event: readLine("event", event) });
   }
 
   /**
@@ -213,7 +211,7 @@ export abstract class EventStream<
     return pipeSource(source, toMessage, options, {
       signal: this.signal,
       send: (payload) => this.#send(payload.data, readFields(payload)),
-      ended: () => this.#delivery.end("source-ended", this.#formatGoodbye(undefined)),
+      ended: () => this.#delivery.end("source-ended", this.#formatGoodbye()),
       failed: (error, stage) => this.#fail(error, stage),
     });
   }
@@ -230,10 +228,10 @@ export abstract class EventStream<
   close(options?: boolean | CloseOptions | null): Promise<void> {
     if (!this.closed) {
       const {
-        noReconnect = false,
+        noReconnect,
         reconnectionTime,
         reason = "",
-      } = typeof options === "object" ? (options ?? {}) : { noReconnect: options };
+      } = unpolluted(typeof options === "object" ? (options ?? {}) : { noReconnect: options });
       const retry = readRetry("reconnectionTime", reconnectionTime);
       this.#reason = reason;
       const lastFrame = noReconnect ? this.#formatGoodbye(retry) : formatRetry(retry);
@@ -271,14 +269,14 @@ export abstract class EventStream<
    * The last frame for a client that is not to come back. It is a named event with data, because
    * Firefox and others ignore the id of a frame that raises no event.
    */
-  #formatGoodbye(retry: number | undefined): string {
+  #formatGoodbye(retry?: number): string {
     return formatMessage("", { event: this.#options.closeEvent, id: createClosingId(), retry });
   }
 
   /** Decides on 204, and takes over the id that the client brought unless it is one of ours. */
   #refuses(id: string): boolean {
-    const closingId = readClosingId(id);
-    if (closingId !== "none") return closingId === "valid";
+    const isClosing = readClosingId(id);
+    if (isClosing !== undefined) return isClosing;
     this.#lastEventId = id;
     return isClosedClient(this.#options, id);
   }

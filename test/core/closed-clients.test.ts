@@ -140,9 +140,9 @@ describe("closing ids", () => {
   it("count for an hour", () => {
     const id = createClosingId();
     vi.advanceTimersByTime(3_599_000);
-    expect(readClosingId(id)).toBe("valid");
+    expect(readClosingId(id)).toBe(true);
     vi.advanceTimersByTime(2_000);
-    expect(readClosingId(id)).toBe("expired");
+    expect(readClosingId(id)).toBe(false);
   });
 
   it.each([
@@ -156,6 +156,6 @@ describe("closing ids", () => {
     "xevt-closed.zzzzzz.1.2.3.4",
     "evt-closed.zzzzzz.1.2.3.4x",
   ])("are not taken for one: %j", (id) => {
-    expect(readClosingId(id)).toBe("none");
+    expect(readClosingId(id)).toBe(undefined);
   });
 });

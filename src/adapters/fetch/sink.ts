@@ -81,6 +81,7 @@ export class BodySink implements Sink {
     const first = encodeText(preamble);
     return new ReadableStream(
       {
+        type: undefined,
         start: (controller) => {
           this.#controller = controller;
           controller.enqueue(first);

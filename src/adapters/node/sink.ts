@@ -1,12 +1,11 @@
 import type { Http2Stream } from "node:http2";
 import type { Socket } from "node:net";
-import { followAbort } from "../../core/abort.ts";
 import { invalid } from "../../core/frame.ts";
 import { createHeaders } from "../../core/headers.ts";
 import type { Text } from "../../core/shared-text.ts";
 import type { ResponseHead, Sink, SinkOwner } from "../../core/sink.ts";
+import { unpolluted } from "../../core/unpolluted.ts";
 import { findNativeWrite, isBare } from "./bare.ts";
-import { findCloseSignal } from "./close-signal.ts";
 import type { NodeResponse } from "./types.ts";
 
 /** What the protocols have besides; each is there or not, depending on the response. */
@@ -32,12 +31,14 @@ const HTTP2_WRITE_BYTES = 16_384;
 /** A sink over `(req, res)` of `node:http`, `node:https` and the compatibility API of `node:http2`. */
 export class ResponseSink implements Sink {
   readonly #res: NodeResponse & Connection;
+  readonly #stream: Http2Stream | undefined;
   readonly #nativeWrite: unknown;
   #owner!: SinkOwner;
   #taken = 0;
   /** What somebody else's `write` said to be waiting. */
   #held = 0;
-  #unfollow: (() => void) | undefined;
+  /** The connection on which the response waits for its turn. */
+  #queue: Socket | undefined;
 
   /** @throws TypeError if the response is none, or has been answered already */
   constructor(response: NodeResponse | undefined) {
@@ -50,6 +51,7 @@ export class ResponseSink implements Sink {
       throw invalid("response", "has its headers sent already", response);
     }
     this.#res = response;
+    this.#stream = unpolluted(response as Connection).stream;
     this.#nativeWrite = findNativeWrite(response);
   }
 
@@ -60,7 +62,7 @@ export class ResponseSink implements Sink {
 
   get bufferedAmount(): number {
     // What wraps a response has a buffer of its own, of which only its `write` tells.
-    const isOurs = this.#nativeWrite ?? this.#res.stream;
+    const isOurs = this.#nativeWrite ?? this.#stream;
     return isOurs ? this.#res.writableLength : this.#held;
   }
 
@@ -79,14 +81,13 @@ export class ResponseSink implements Sink {
     res.on("close", this.#onEnd);
     // For the whole life of the response: an error without a listener ends the process.
     res.on("error", this.#onWritten);
-    if (res.destroyed || res.stream?.destroyed) return owner.sinkClosed();
+    if (res.destroyed || this.#stream?.destroyed) return owner.sinkClosed();
     res.on("finish", this.#onEnd);
     // HTTP/2 tells a reset with this, and not always with "close".
-    res.stream?.on("aborted", this.#onEnd);
+    this.#stream?.on("aborted", this.#onEnd);
     res.on("drain", this.#onDrain);
-    // Nor is a response told before its turn has come.
-    const socket = this.started ? undefined : res.req?.socket;
-    if (socket) this.#unfollow = followAbort(findCloseSignal(socket), this.#onEnd);
+    // Nor is a response told before its turn has come. Many may wait: that they listen is no leak.
+    if (!this.started) this.#queue = res.req?.socket?.setMaxListeners(0).on("close", this.#onEnd);
     this.#setHeaders(head);
     res.writeHead(head.status);
     if (head.preamble) this.write(head.preamble);
@@ -114,7 +115,7 @@ export class ResponseSink implements Sink {
   /** Writes to a response that does more with it, or has something before it, than framing. */
   #writeThrough(bytes: Buffer): void {
     const res = this.#res;
-    const step = res.stream ? HTTP2_WRITE_BYTES : bytes.length;
+    const step = this.#stream ? HTTP2_WRITE_BYTES : bytes.length;
     try {
       for (let start = 0; start < bytes.length; start += step) {
         const part = bytes.subarray(start, start + step);
@@ -122,14 +123,14 @@ export class ResponseSink implements Sink {
         if (isFull || this.#held) this.#held += part.length;
       }
       // What compression collects would come late, or never.
-      res.flush?.();
+      unpolluted<Connection>(res).flush?.call(res);
     } catch {
       // What wraps the response failed. The other streams have nothing to do with that.
       this.abort();
       return this.#owner.sinkClosed(false);
     }
     // Node holds writes back until the next tick; ours are one for each turn already.
-    if (!res.stream) res.socket?.uncork();
+    if (!this.#stream) res.socket?.uncork();
   }
 
   end(): void {
@@ -141,7 +142,8 @@ export class ResponseSink implements Sink {
   }
 
   abort(): void {
-    const { socket, stream, chunkedEncoding } = this.#res;
+    const { socket, chunkedEncoding } = this.#res;
+    const stream = this.#stream;
     if (stream) {
       const endConnection = this.#findConnectionEnd();
       stream.close(HTTP2_INTERNAL_ERROR);
@@ -161,7 +163,7 @@ export class ResponseSink implements Sink {
    * before the end of the response, which does not know its connection any more.
    */
   #findConnectionEnd(): () => void {
-    const session = this.#res.stream?.session;
+    const session = this.#stream?.session;
     const socket = (
       session?.destroyed ? undefined : (session ?? this.#res).socket
     ) as Connection["socket"];
@@ -174,7 +176,7 @@ export class ResponseSink implements Sink {
   }
 
   readonly #onEnd = (): void => {
-    this.#unfollow?.();
+    this.#queue?.off("close", this.#onEnd);
     this.#owner.sinkClosed();
   };
 
