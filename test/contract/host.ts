@@ -185,7 +185,9 @@ export const startFetch: StartHost = async (handle) => ({
       response!.status,
       Object.fromEntries(response!.headers),
       reader && ({ next: () => reader.read() } as AsyncIterator<Uint8Array>),
-      () => void reader?.cancel(),
+      () => {
+        reader?.cancel().catch(() => {}); // broken off already
+      },
     );
   },
   async close() {},
