@@ -36,6 +36,8 @@ export class Line {
     for (const { client, upstream } of this.#pairs) {
       upstream.unpipe(client);
       if (how === "end") client.end();
+      // Node never closes what it cannot reset any more, because it has been ended.
+      else if (client.writableEnded) client.destroy();
       else client.resetAndDestroy();
       upstream.destroy();
     }
