@@ -3,6 +3,8 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
+    // After each file: no endpoint, timer, socket or listener is left.
+    setupFiles: ["test/support/setup.ts"],
     // A hang is an assertion with a deadline in the test itself; this is the last resort.
     testTimeout: 30_000,
     hookTimeout: 60_000,

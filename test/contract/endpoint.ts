@@ -55,7 +55,10 @@ export function endpointContract(name: string, start: StartHost): void {
       };
       host = await start((open, request) => handle(open, request));
     });
-    afterEach(() => host.close());
+    afterEach(async () => {
+      await host.close();
+      for (const inbox of [endpoints, closes]) inbox.clear();
+    });
 
     /** Connects a client; the answer comes with the endpoint that gave it. */
     async function connect(init?: RequestInit): Promise<[Exchange, EventEndpoint]> {

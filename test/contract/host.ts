@@ -100,6 +100,7 @@ export const startHttp1: StartHost = async (handle) => {
   });
   await once(server.listen(0, "127.0.0.1"), "listening");
   const { port } = server.address() as AddressInfo;
+  const requests: http.ClientRequest[] = [];
   return {
     protocol: "HTTP/1.1",
     async request({ method = "GET", path = "/", headers = {}, body } = {}) {
@@ -111,6 +112,7 @@ export const startHttp1: StartHost = async (handle) => {
         headers,
         agent: false,
       });
+      requests.push(request);
       request.end(body);
       const [response] = (await once(request, "response")) as [http.IncomingMessage];
       // Otherwise an abort in the middle is thrown out of nowhere.
@@ -125,6 +127,8 @@ export const startHttp1: StartHost = async (handle) => {
     async close() {
       server.close();
       server.closeAllConnections();
+      // A client that does not read does not hear of it.
+      for (const request of requests.splice(0)) request.destroy();
     },
   };
 };
@@ -161,32 +165,41 @@ export const startHttp2: StartHost = async (handle) => {
 };
 
 /** No server: the handler's `Response` is read as a server reads it. */
-export const startFetch: StartHost = async (handle) => ({
-  protocol: "Fetch",
-  async request({ method = "GET", path = "/", headers = {}, body } = {}) {
-    const request = new Request(`http://host${path}`, { method, headers, body: body ?? null });
-    let response: Response | undefined;
-    void handle(
-      (options) => {
-        const events = new EventEndpoint(request, options);
-        response = events.response;
-        return events;
-      },
-      { readBody: () => request.text() },
-    );
-    await within(
-      (async () => {
-        while (!response) await new Promise((resolve) => setImmediate(resolve));
-      })(),
-      "response",
-    );
-    const reader = response!.body?.getReader();
-    return new Exchange(
-      response!.status,
-      Object.fromEntries(response!.headers),
-      reader && ({ next: () => reader.read() } as AsyncIterator<Uint8Array>),
-      () => void reader?.cancel(),
-    );
-  },
-  async close() {},
-});
+export const startFetch: StartHost = async (handle) => {
+  const aborts: (() => void)[] = [];
+  return {
+    protocol: "Fetch",
+    async request({ method = "GET", path = "/", headers = {}, body } = {}) {
+      const request = new Request(`http://host${path}`, { method, headers, body: body ?? null });
+      let response: Response | undefined;
+      void handle(
+        (options) => {
+          const events = new EventEndpoint(request, options);
+          response = events.response;
+          return events;
+        },
+        { readBody: () => request.text() },
+      );
+      await within(
+        (async () => {
+          while (!response) await new Promise((resolve) => setImmediate(resolve));
+        })(),
+        "response",
+      );
+      const reader = response!.body?.getReader();
+      const abort = () => {
+        reader?.cancel().catch(() => {}); // broken off already
+      };
+      aborts.push(abort);
+      return new Exchange(
+        response!.status,
+        Object.fromEntries(response!.headers),
+        reader && ({ next: () => reader.read() } as AsyncIterator<Uint8Array>),
+        abort,
+      );
+    },
+    async close() {
+      for (const abort of aborts.splice(0)) abort();
+    },
+  };
+};

@@ -36,7 +36,12 @@ export function sourcesContract(name: string, start: StartHost): void {
         inboxes.endpoints.put(events);
       });
     });
-    afterEach(() => host.close());
+    afterEach(async () => {
+      await host.close();
+      for (const inbox of [endpoints, closes]) inbox.clear();
+      // Stacks hold who threw.
+      faults.length = 0;
+    });
 
     async function connect(headers = {}): Promise<[Exchange, EventEndpoint]> {
       const client = await within(host.request({ headers }), "answer");

@@ -18,6 +18,10 @@ beforeEach(() => {
 });
 afterEach(() => {
   for (const end of ends) end();
+  // Nobody holds the streams any longer.
+  sink = new RecordingSink();
+  closes = [];
+  ends = [];
   expect(vi.getTimerCount()).toBe(0);
   vi.useRealTimers();
 });

@@ -51,7 +51,9 @@ export class DemoProcess {
       detached: true,
       stdio: ["ignore", "pipe", "pipe"],
     });
-    process.once("exit", () => endGroup(child));
+    const end = () => endGroup(child);
+    process.once("exit", end);
+    child.once("close", () => process.off("exit", end));
     return new DemoProcess(child, await readUntilReady(child));
   }
 

@@ -40,6 +40,7 @@ async function startServer(
     stop() {
       neighbours.leave();
       close();
+      streams.length = 0;
     },
 
     /** Lets one hook misbehave, and says what that did. */

@@ -387,11 +387,13 @@ describe("bare res.write() over HTTP/2", () => {
       res.write(":\n");
       responses.put(res);
     });
+    const sessions: ServerHttp2Session[] = [];
+    server.on("session", (accepted) => sessions.push(accepted));
     await once(server.listen(0, "127.0.0.1"), "listening");
     const session = connect(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
     session.on("error", () => {});
     onTestFinished(() => {
-      session.destroy();
+      for (const each of [session, ...sessions]) each.destroy();
       server.close();
     });
     const stream = session.request();

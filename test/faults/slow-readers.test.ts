@@ -37,7 +37,7 @@ afterEach(() => {
   for (const client of clients.splice(0)) client.kill("SIGKILL");
 });
 afterAll(() => {
-  for (const server of servers) server.closeAllConnections();
+  for (const server of servers) server.close().closeAllConnections();
 });
 
 async function serve(handle: http.RequestListener): Promise<number> {

@@ -10,6 +10,7 @@ import v8 from "node:v8";
 import { EventEndpoint, type EventEndpointOptions, MemoryClosedClients } from "../../src/index.ts";
 import { bridge } from "../support/fetch-bridge.ts";
 import { within } from "../support/inbox.ts";
+import { watchTimers } from "../support/timers.ts";
 import { NaiveEndpoint } from "./naive-endpoint.ts";
 import type { Plan, Report } from "./plan.ts";
 
@@ -21,25 +22,9 @@ for (const event of ["warning", "unhandledRejection", "uncaughtException"]) {
   (process as NodeJS.EventEmitter).on(event, (fault) => faults.push(`${event}: ${fault}`));
 }
 
-// Timers that hold nothing open are in no list of Node.
-const timers = new Set<unknown>();
-const { setTimeout: later, setInterval: often, clearTimeout: stop } = globalThis;
-const countTimers = (make: typeof later | typeof often, isOnce: boolean) =>
-  ((run: (...args: unknown[]) => void, ms?: number, ...args: unknown[]) => {
-    const call = () => {
-      if (isOnce) timers.delete(timer);
-      run(...args);
-    };
-    const timer = make(call, ms);
-    timers.add(timer);
-    return timer;
-  }) as typeof later & typeof often;
-globalThis.setTimeout = countTimers(later, true);
-globalThis.setInterval = countTimers(often, false);
-globalThis.clearTimeout = globalThis.clearInterval = (timer) => {
-  timers.delete(timer);
-  stop(timer);
-};
+/** Not one that is watched. */
+const { setTimeout: later } = globalThis;
+const timers = watchTimers();
 
 /** Lives as long as the process, like that of a server's shutdown. */
 const shutdown = new AbortController();
@@ -333,7 +318,7 @@ async function main(): Promise<void> {
     opened,
     closed,
     alive: Number(v8.queryObjects(Subject)),
-    timers: timers.size,
+    timers: timers.pending.size,
     listeners: difference(listenersBefore, countListeners()),
     resources: resources(),
     heap: [firstHalf, secondHalf],

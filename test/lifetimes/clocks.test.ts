@@ -28,6 +28,11 @@ describe.each(JUMPS)("when the wall clock is set %s", (_, ms) => {
     sink = new RecordingSink();
     closes = [];
   });
+  afterEach(() => {
+    // Nobody holds the streams any longer.
+    sink = new RecordingSink();
+    closes = [];
+  });
 
   function open(options: ConstructorParameters<typeof RecordedStream>[1], id?: string) {
     const stream = new RecordedStream(sink, options, id);
@@ -135,6 +140,7 @@ describe.each<[name: string, start: StartHost]>([
     clearImmediate(madness);
     vi.useRealTimers();
     await host.close();
+    endpoints.clear();
   });
 
   it("keeps alive and ends in real time", async () => {

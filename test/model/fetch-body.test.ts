@@ -34,6 +34,7 @@ describe("a body that is read chunk by chunk", () => {
     expect(events.bufferedAmount).toBe("data: z\n\n".length);
     await new Promise((resolve) => setImmediate(resolve));
     expect(answer).toBe(true);
+    await reader.cancel();
   });
 
   // Was: BodySink.progress changes only in pull(), when the queue is empty: a client that reads all

@@ -30,6 +30,11 @@ export class Inbox<T> {
     return this.#items.length;
   }
 
+  /** Lets go of what nobody has taken. */
+  clear(): void {
+    this.#items.length = 0;
+  }
+
   put(item: T): void {
     const taker = this.#takers.shift();
     if (taker) taker(item);

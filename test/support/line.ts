@@ -102,6 +102,8 @@ function passUntilCut(pair: Pair, { after, how, onCut }: Cut): void {
 function cutPair({ client, upstream }: Pair, how: CutKind): void {
   upstream.unpipe(client);
   if (how === "end") client.end();
+  // Node never closes what it cannot reset any more, because it has been ended.
+  else if (client.writableEnded) client.destroy();
   else client.resetAndDestroy();
   upstream.destroy();
 }

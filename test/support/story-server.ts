@@ -107,6 +107,8 @@ export async function startStoryServer(
     nextVisit: () => inbox.take(),
     visitsTo: (path) => visits.filter((visit) => visit.path === path),
     async close() {
+      // Nobody holds the endpoints any longer.
+      visits.length = 0;
       line.close();
       for (const session of sessions) session.destroy();
       const closed = once(server, "close");

@@ -1,0 +1,81 @@
+import v8 from "node:v8";
+import vm from "node:vm";
+import { Delivery } from "../../src/core/delivery.ts";
+import { watchTimers } from "./timers.ts";
+
+/** How many there are of each. */
+type Counts = Readonly<Record<string, number>>;
+
+/** What there was before a test file, to be compared with what there is after it. */
+export interface LeftoverWatch {
+  /** Waits until nothing is left, but not for ever; says everything that is. */
+  find(deadlineMs: number): Promise<string[]>;
+  stop(): void;
+}
+
+/** The clock that undici has for all of its connections: it stops by itself when none is left. */
+const UNDICI_CLOCK = /^at refreshTimeout \(\S*undici/;
+
+/** Not the one of a test's fake clock, nor one that is watched. */
+const { setTimeout: later } = globalThis;
+
+/** Looks for endpoints, timers, listeners of the process, and whatever keeps the process running. */
+export function watchLeftovers(): LeftoverWatch {
+  v8.setFlagsFromString("--expose-gc");
+  const collectGarbage = vm.runInNewContext("gc") as () => void;
+  const timers = watchTimers();
+  const before = countHandles();
+
+  const findNow = (): string[] => {
+    const left = [...timers.pending.values()]
+      .filter((place) => !UNDICI_CLOCK.test(place))
+      .map((place) => `a timer, made ${place}`);
+    for (const [name, count] of Object.entries(countHandles())) {
+      const more = count - (before[name] ?? 0);
+      if (more > 0) left.push(`${more} ${name}`);
+    }
+    if (left.length > 0) return left;
+    // It takes the longest by far.
+    const endpoints = countEndpoints();
+    return endpoints > 0 ? [`${endpoints} EventEndpoint`] : [];
+  };
+
+  return {
+    async find(deadlineMs) {
+      const endAt = performance.now() + deadlineMs;
+      let left = findNow();
+      while (left.length > 0 && performance.now() < endAt) {
+        await new Promise((resolve) => later(resolve, 20));
+        // Some handles are closed when their owner is collected.
+        collectGarbage();
+        left = findNow();
+      }
+      return left;
+    },
+    stop: () => timers.stop(),
+  };
+}
+
+/** Sockets, servers, processes and what else keeps this one running; the listeners of this one. */
+function countHandles(): Counts {
+  const counts: Record<string, number> = {};
+  for (const name of process.getActiveResourcesInfo()) counts[name] = (counts[name] ?? 0) + 1;
+  for (const event of process.eventNames()) {
+    counts[`process.on(${String(event)})`] = process.listenerCount(event);
+  }
+  return counts;
+}
+
+/** How many endpoints somebody holds. Each, of whatever class, has one delivery. */
+function countEndpoints(): number {
+  // The first one makes what all share: no need to look through the heap of the other files.
+  if (!(Symbol.for("event-endpoint.shared.1.scheduler") in globalThis)) return 0;
+  const { emitWarning } = process;
+  // It says that it is experimental.
+  process.emitWarning = () => {};
+  try {
+    return Number(v8.queryObjects(Delivery));
+  } finally {
+    process.emitWarning = emitWarning;
+  }
+}
