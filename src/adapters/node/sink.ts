@@ -15,6 +15,7 @@ interface Connection {
   readonly stream?: Http2Stream;
   readonly req?: { readonly socket?: Socket };
   readonly chunkedEncoding?: boolean;
+  readonly _header?: unknown;
   flush?(): void;
 }
 
@@ -38,6 +39,7 @@ export class ResponseSink implements Sink {
   /** What somebody else's `write` said to be waiting. */
   #held = 0;
   #unfollow: (() => void) | undefined;
+  #hearsDrains = false;
 
   /** @throws TypeError if the response is none, or has been answered already */
   constructor(response: NodeResponse | undefined) {
@@ -83,12 +85,13 @@ export class ResponseSink implements Sink {
     res.on("finish", this.#onEnd);
     // HTTP/2 tells a reset with this, and not always with "close".
     res.stream?.on("aborted", this.#onEnd);
-    res.on("drain", this.#onDrain);
     // Nor is a response told before its turn has come.
     const socket = this.started ? undefined : res.req?.socket;
     if (socket) this.#unfollow = followAbort(findCloseSignal(socket), this.#onEnd);
     this.#setHeaders(head);
     res.writeHead(head.status);
+    // HTTP/1 keeps the head as a rope of many small strings. Looked into, it becomes one string.
+    if (typeof res._header === "string") res._header.charCodeAt(0);
     if (head.preamble) this.write(head.preamble);
     else this.end();
   }
@@ -114,6 +117,14 @@ export class ResponseSink implements Sink {
   /** Writes to a response that does more with it, or has something before it, than framing. */
   #writeThrough(bytes: Buffer): void {
     const res = this.#res;
+    // Whoever wraps a response may keep the callbacks to himself; Node's own are enough otherwise.
+    if (!this.#hearsDrains && res.write !== this.#nativeWrite) {
+      this.#hearsDrains = true;
+      res.on("drain", () => {
+        this.#held = 0;
+        this.#onWritten();
+      });
+    }
     const step = res.stream ? HTTP2_WRITE_BYTES : bytes.length;
     try {
       for (let start = 0; start < bytes.length; start += step) {
@@ -176,11 +187,6 @@ export class ResponseSink implements Sink {
   readonly #onEnd = (): void => {
     this.#unfollow?.();
     this.#owner.sinkClosed();
-  };
-
-  readonly #onDrain = (): void => {
-    this.#held = 0;
-    this.#onWritten();
   };
 
   /** For drains, for the callbacks of writes, and for errors, which come before the disconnect. */
