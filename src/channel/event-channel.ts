@@ -135,7 +135,7 @@ export class EventChannel<Events = DefaultEvents> extends EventTarget {
       return member.joined;
     }
     const hasLog = this.#catchUp !== undefined;
-    if (hasLog && [...(delivery.feeders ?? [])].some((feeder) => feeder.hasLog)) {
+    if (hasLog && delivery.feeders?.some((feeder) => feeder.hasLog)) {
       throw new TypeError(
         'Cannot add "events": it is in a channel with a log already, and its client has one last ' +
           "id only; use one channel with topics, or delete it from the other first",
@@ -143,14 +143,14 @@ export class EventChannel<Events = DefaultEvents> extends EventTarget {
     }
     if (this.#end) {
       // It ends as a member would: the id that its client brought is not its alone.
-      delivery.feeders ??= new Set();
+      delivery.feeders ??= [];
       void this.#end(events, Math.random());
     } else if (this.size >= this.#maxEndpoints) {
       // Not 503, after which an EventSource never comes back.
       delivery.end("channel-full", formatRetry(pickTime(FULL_RETRY_MS, Math.random())));
     }
     if (events.closed) return Promise.resolve(false);
-    member = new Member(events, hasLog, this.#catchUp?.firstLimit ?? 0, (each) => this.#drop(each));
+    member = new Member(events, hasLog, this.#catchUp?.firstLimit ?? 0, this.#drop);
     this.#members.set(events, member);
     this.#broadcast.change(member, followed, filter as EventFilter | undefined);
     if (this.#catchUp) this.#catchUp.start(member);
@@ -270,11 +270,12 @@ export class EventChannel<Events = DefaultEvents> extends EventTarget {
     return entry.id;
   }
 
-  #drop(member: Member): void {
+  /** One function for all members. */
+  readonly #drop = (member: Member): void => {
     this.#members.delete(member.stream);
     this.#catchUp?.forget(member);
     this.#broadcast.leave(member);
-  }
+  };
 }
 
 function readTopics(topics: unknown): ReadonlySet<string> | undefined {

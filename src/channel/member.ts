@@ -40,34 +40,38 @@ export class Member implements Feeder {
     this.cursor = stream.lastEventId;
     this.limit = limit;
     this.#onLeave = onLeave;
-    (this.delivery.feeders ??= new Set()).add(this);
+    // Mostly the only one: a list of that length takes less memory than a set.
+    this.delivery.feeders = (this.delivery.feeders ?? []).concat(this);
   }
 
   /** `true` once it is live, `false` if it leaves before. */
   get joined(): Promise<boolean> {
-    this.#joined ??=
-      this.state === "waiting"
-        ? new Promise((resolve) => (this.#settle = resolve))
-        : Promise.resolve(this.state === "live");
-    return this.#joined;
+    if (this.state !== "waiting") return Promise.resolve(this.state === "live");
+    return (this.#joined ??= new Promise((resolve) => (this.#settle = resolve)));
   }
 
   /** From now on it gets entries as they come; `seen` have come before. */
   goLive(seen: number): void {
     this.state = "live";
     this.seen = seen;
-    this.#settle?.(true);
+    this.#settleJoined(true);
   }
 
   /** It gets nothing any more. */
   leave(): void {
     this.state = "gone";
-    this.delivery.feeders?.delete(this);
-    this.#settle?.(false);
+    this.delivery.feeders = this.delivery.feeders?.filter((feeder) => feeder !== this);
+    this.#settleJoined(false);
   }
 
   streamEnded(): void {
     this.#onLeave(this);
+  }
+
+  /** Those who wait have the promise; it is not held for them as long as the stream lives. */
+  #settleJoined(isLive: boolean): void {
+    this.#settle?.(isLive);
+    this.#settle = this.#joined = undefined;
   }
 
   /** Does it follow what this entry is about? An entry without a topic is for everybody. */

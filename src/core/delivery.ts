@@ -31,14 +31,15 @@ export class Delivery implements SinkOwner, Deadline, TurnTask {
   dueAt = Infinity;
   /** What ended it; `undefined` while it is open. */
   code: CloseCode | undefined;
+  /** Whether nothing is on its way any more. */
+  isOver = false;
   /** Its places in channels; `undefined` until it has had one. */
-  feeders: Set<Feeder> | undefined;
+  feeders: readonly Feeder[] | undefined;
 
   readonly #sink: Sink;
   readonly #onOver: (code: CloseCode, wasClean: boolean) => unknown;
   readonly #options: StreamOptions;
   readonly #scheduler = findScheduler();
-  #isOver = false;
   /** Frames of this turn, not written yet. */
   #outbox: Text = "";
   #accepted = false;
@@ -70,7 +71,7 @@ export class Delivery implements SinkOwner, Deadline, TurnTask {
   }
 
   get bufferedAmount(): number {
-    if (this.#isOver) return 0;
+    if (this.isOver) return 0;
     const waiting = this.#sink.bufferedAmount;
     return this.#outbox ? waiting + bytesOf(this.#outbox).length : waiting;
   }
@@ -131,7 +132,7 @@ export class Delivery implements SinkOwner, Deadline, TurnTask {
     this.#outbox = joinTexts(this.#outbox, lastFrame);
     this.onTurnEnd();
     this.#tellEnd();
-    if (this.#isOver) return;
+    if (this.isOver) return;
     if (code !== "source-failed") this.#sink.end();
     // A failure would overtake what waits.
     else if (!this.#isDirty) this.#breakOff("source-failed");
@@ -141,7 +142,7 @@ export class Delivery implements SinkOwner, Deadline, TurnTask {
   }
 
   sinkDrained(): void {
-    if (this.#isOver) return;
+    if (this.isOver) return;
     this.#isDirty = this.#sink.bufferedAmount > 0;
     if (!this.#isDirty) {
       this.#largest = 0;
@@ -153,8 +154,8 @@ export class Delivery implements SinkOwner, Deadline, TurnTask {
   }
 
   sinkClosed(clean = !this.#isDirty): void {
-    if (this.#isOver) return;
-    this.#isOver = true;
+    if (this.isOver) return;
+    this.isOver = true;
     this.code ??= "client-left";
     this.#scheduler.cancel(this);
     this.#tellEnd();
@@ -216,7 +217,7 @@ export class Delivery implements SinkOwner, Deadline, TurnTask {
   }
 
   #schedule(): void {
-    if (this.#isOver) return;
+    if (this.isOver) return;
     const { keepAlive, stallTimeout } = this.#options;
     // A response that nobody reads yet may have been dropped: the scheduler must not keep it.
     const isIdle = this.code || !this.#sink.started;
@@ -240,7 +241,7 @@ export class Delivery implements SinkOwner, Deadline, TurnTask {
     this.#drained(false);
     this.#abortController?.abort();
     for (const feeder of this.feeders ?? []) feeder.streamEnded();
-    this.feeders?.clear();
+    this.feeders &&= [];
   }
 
   #drainedEnough(): void {

@@ -21,6 +21,7 @@ const RESERVED =
  * @throws TypeError if a name or value is not a legal one.
  */
 export function readHeaders(init: HeadersLike): Headers {
+  if (init === undefined) return new Headers();
   try {
     return new Headers([...new Headers(init)].filter(([name]) => !RESERVED.test(name)));
   } catch (cause) {

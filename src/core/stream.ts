@@ -61,7 +61,9 @@ export abstract class EventStream<
   #lastEventId = "";
   /** The text given with what ended the stream. */
   #reason = "";
-  readonly #finished: Promise<void>;
+  /** For those who wait for the end; made when somebody asks for it. */
+  #finished: Promise<void> | undefined;
+  #settle: (() => void) | undefined;
 
   static {
     failStream = (stream, error, stage) => stream.#fail(error, stage);
@@ -81,12 +83,10 @@ export abstract class EventStream<
     const headers = readHeaders(given.headers);
     const { signal, reconnectionTime, highWaterMark } = this.#options;
     const isRefused = this.#refuses(readLastEventId(request, lastEventIdParams));
-    let settle!: () => void;
     let unfollow: (() => void) | undefined;
-    this.#finished = new Promise((resolve) => (settle = resolve));
     const delivery = new Delivery(sink, this.#options, async (code, wasClean) => {
       unfollow?.();
-      settle();
+      this.#settle?.();
       // Nobody can listen to an endpoint that is still being made.
       if (!this.#constructed) await Promise.resolve();
       super.dispatchEvent(new CloseEvent("close", { code, reason: this.#reason, wasClean }));
@@ -241,7 +241,9 @@ export abstract class EventStream<
         markClosedClient(this.#options, this.#lastEventId);
       }
     }
-    return this.#finished;
+    return (this.#finished ??= this.#delivery.isOver
+      ? Promise.resolve()
+      : new Promise((resolve) => (this.#settle = resolve)));
   }
 
   /** Closes the endpoint: `await using events = …`. */

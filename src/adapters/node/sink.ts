@@ -14,6 +14,7 @@ interface Connection {
   readonly stream?: Http2Stream;
   readonly req?: { readonly socket?: Socket };
   readonly chunkedEncoding?: boolean;
+  readonly _header?: unknown;
   flush?(): void;
 }
 
@@ -39,6 +40,7 @@ export class ResponseSink implements Sink {
   #held = 0;
   /** The connection on which the response waits for its turn. */
   #queue: Socket | undefined;
+  #hearsDrains = false;
 
   /** @throws TypeError if the response is none, or has been answered already */
   constructor(response: NodeResponse | undefined) {
@@ -85,11 +87,12 @@ export class ResponseSink implements Sink {
     res.on("finish", this.#onEnd);
     // HTTP/2 tells a reset with this, and not always with "close".
     this.#stream?.on("aborted", this.#onEnd);
-    res.on("drain", this.#onDrain);
     // Nor is a response told before its turn has come. Many may wait: that they listen is no leak.
     if (!this.started) this.#queue = res.req?.socket?.setMaxListeners(0).on("close", this.#onEnd);
     this.#setHeaders(head);
     res.writeHead(head.status);
+    // HTTP/1 keeps the head as a rope of many small strings. Looked into, it becomes one string.
+    if (typeof res._header === "string") res._header.charCodeAt(0);
     if (head.preamble) this.write(head.preamble);
     else this.end();
   }
@@ -115,6 +118,14 @@ export class ResponseSink implements Sink {
   /** Writes to a response that does more with it, or has something before it, than framing. */
   #writeThrough(bytes: Buffer): void {
     const res = this.#res;
+    // Whoever wraps a response may keep the callbacks to himself; Node's own are enough otherwise.
+    if (!this.#hearsDrains && res.write !== this.#nativeWrite) {
+      this.#hearsDrains = true;
+      res.on("drain", () => {
+        this.#held = 0;
+        this.#onWritten();
+      });
+    }
     const step = this.#stream ? HTTP2_WRITE_BYTES : bytes.length;
     try {
       for (let start = 0; start < bytes.length; start += step) {
@@ -178,11 +189,6 @@ export class ResponseSink implements Sink {
   readonly #onEnd = (): void => {
     this.#queue?.off("close", this.#onEnd);
     this.#owner.sinkClosed();
-  };
-
-  readonly #onDrain = (): void => {
-    this.#held = 0;
-    this.#onWritten();
   };
 
   /** For drains, for the callbacks of writes, and for errors, which come before the disconnect. */
