@@ -61,14 +61,14 @@ export class Stage {
     beforeEach(() => {
       // Promises and ticks stay real: only time is ours.
       vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "Date", "performance"] });
-      this.#channels = [];
-      this.#clients = [];
       this.errors = [];
     });
     afterEach(() => {
       for (const channel of this.#channels) void channel.close();
       // One timer serves all channels: nobody may still need it.
       for (const client of this.#clients) client.leave();
+      this.#channels = [];
+      this.#clients = [];
       expect(vi.getTimerCount()).toBe(0);
       vi.useRealTimers();
     });
