@@ -14,6 +14,6 @@ export function readFetchRequest(request: Request): RequestInfo {
  * a plain object.
  */
 export function isFetchRequest(request: unknown): request is Request {
-  const { headers } = (request ?? {}) as { headers?: { get?: unknown } | null };
-  return typeof headers?.get === "function";
+  const candidate = request as { headers?: { get?: unknown } | null } | null | undefined;
+  return typeof candidate?.headers?.get === "function";
 }

@@ -38,7 +38,6 @@ export function findNativeWrite(response: NodeResponse): unknown {
 export function isBare(response: NodeResponse, nativeWrite: unknown): response is BareResponse {
   const res = response as BareResponse;
   return (
-    nativeWrite !== undefined &&
     res.write === nativeWrite &&
     res._headerSent &&
     !res.writableEnded &&

@@ -3,7 +3,7 @@ import type { Socket } from "node:net";
 import { followAbort } from "../../core/abort.ts";
 import { invalid } from "../../core/frame.ts";
 import { createHeaders } from "../../core/headers.ts";
-import type { ResponseHead, Sink, SinkOwner } from "../../core/sink.ts";
+import { PIECE_BYTES, type ResponseHead, type Sink, type SinkOwner } from "../../core/sink.ts";
 import { findNativeWrite, isBare } from "./bare.ts";
 import { findCloseSignal } from "./close-signal.ts";
 import type { NodeResponse } from "./types.ts";
@@ -25,8 +25,6 @@ interface Handle {
 
 /** RFC 9113, 7. Clients take CANCEL and NO_ERROR for a clean end. */
 const HTTP2_INTERNAL_ERROR = 0x2;
-/** The size of an HTTP/2 frame. Only whole writes are acknowledged, and this is progress enough. */
-const HTTP2_WRITE_BYTES = 16_384;
 
 /** A sink over `(req, res)` of `node:http`, `node:https` and the compatibility API of `node:http2`. */
 export class ResponseSink implements Sink {
@@ -36,6 +34,13 @@ export class ResponseSink implements Sink {
   #taken = 0;
   /** What somebody else's `write` said to be waiting. */
   #held = 0;
+  /**
+   * Bytes, as latin1, that an HTTP/2 stream gets one piece at a time, and those behind them: to cut
+   * pieces off what grows would copy all of it for each.
+   */
+  #next = "";
+  #rest = "";
+  #isEnding = false;
   #unfollow: (() => void) | undefined;
 
   /** @throws TypeError if the response is none, or has been answered already */
@@ -60,14 +65,14 @@ export class ResponseSink implements Sink {
   get bufferedAmount(): number {
     // What wraps a response has a buffer of its own, of which only its `write` tells.
     const isOurs = this.#nativeWrite ?? this.#res.stream;
-    return isOurs ? this.#res.writableLength : this.#held;
+    return isOurs ? this.#res.writableLength + (this.#next + this.#rest).length : this.#held;
   }
 
   get progress(): number {
     if (!this.started) return performance.now();
     // Of the write that is under way the system may have taken a part; libuv knows. TLS keeps that
     // under its own handle.
-    const { _handle: handle } = (this.#res.socket ?? {}) as { _handle?: Handle | null };
+    const handle = (this.#res.socket as { _handle?: Handle | null } | null | undefined)?._handle;
     return this.#taken - ((handle?._parent ?? handle)?.writeQueueSize ?? 0);
   }
 
@@ -82,7 +87,10 @@ export class ResponseSink implements Sink {
     res.on("finish", this.#onEnd);
     // HTTP/2 tells a reset with this, and not always with "close".
     res.stream?.on("aborted", this.#onEnd);
-    res.on("drain", this.#onDrain);
+    res.on("drain", () => {
+      this.#held = 0;
+      this.#onWritten();
+    });
     // Nor is a response told before its turn has come.
     const socket = this.started ? undefined : res.req?.socket;
     if (socket) this.#unfollow = followAbort(findCloseSignal(socket), this.#onEnd);
@@ -95,43 +103,45 @@ export class ResponseSink implements Sink {
   write(text: string): void {
     const res = this.#res;
     const bytes = Buffer.byteLength(text);
+    // Streams take the units of a string for bytes. As latin1 they are, and leave fastest.
+    const chunk = bytes === text.length ? text : Buffer.from(text).toString("latin1");
     if (isBare(res, this.#nativeWrite)) {
-      const chunk = res.chunkedEncoding ? `${bytes.toString(16)}\r\n${text}\r\n` : text;
-      // ASCII leaves fastest as a latin1 string. Other text is encoded here, because streams take
-      // the units of a string for bytes.
-      const isAscii = bytes === text.length;
-      res.socket.write(isAscii ? chunk : Buffer.from(chunk), "latin1", this.#onWritten);
+      const framed = res.chunkedEncoding ? `${bytes.toString(16)}\r\n${chunk}\r\n` : chunk;
+      res.socket.write(framed, "latin1", this.#onWritten);
     } else {
-      const chunk = Buffer.from(text);
-      const step = res.stream ? HTTP2_WRITE_BYTES : bytes;
       try {
-        for (let start = 0; start < bytes; start += step) {
-          const part = chunk.subarray(start, start + step);
-          const isFull = res.write(part, "latin1", this.#onWritten) === false;
-          if (isFull || this.#held) this.#held += part.length;
+        // Those behind others must not overtake them, whatever has been wrapped meanwhile.
+        if (this.#next + this.#rest || (res.stream && !Object.hasOwn(res, "write"))) {
+          this.#rest += chunk;
+          return this.#feed();
         }
+        const isFull = res.write(Buffer.from(text), "latin1", this.#onWritten) === false;
+        if (isFull || this.#held) this.#held += bytes;
         // What compression collects would come late, or never.
         res.flush?.();
+        // Node holds writes back until the next tick; ours are one for each turn already.
+        res.socket?.uncork();
       } catch {
         // What wraps the response failed. The other streams have nothing to do with that.
         this.abort();
-        return this.#owner.sinkClosed(false);
+        this.#owner.sinkClosed(false);
       }
-      // Node holds writes back until the next tick; ours are one for each turn already.
-      if (!res.stream) res.socket?.uncork();
     }
   }
 
   end(): void {
     const res = this.#res;
     res.on("finish", this.#findConnectionEnd());
-    res.end();
+    if (this.#next + this.#rest) this.#isEnding = true;
+    else res.end();
     // What wraps a response may hold something back; else we can see that everything is taken.
     if (this.#nativeWrite && this.bufferedAmount === 0) this.#owner.sinkClosed(true);
   }
 
   abort(): void {
-    const { socket, stream, chunkedEncoding } = this.#res;
+    const res = this.#res;
+    const { socket, stream } = res;
+    this.#next = this.#rest = "";
     if (stream) {
       const endConnection = this.#findConnectionEnd();
       stream.close(HTTP2_INTERNAL_ERROR);
@@ -139,10 +149,28 @@ export class ResponseSink implements Sink {
     }
     // Where the end of the connection is the end of the body, only a reset is no clean end. Node's
     // `resetAndDestroy()` would send a clean end first; TLS tells by itself.
-    if (chunkedEncoding === false && socket && !("encrypted" in socket)) {
+    if (res.chunkedEncoding === false && socket && !("encrypted" in socket)) {
       (socket as { resetAndClosing?: boolean }).resetAndClosing = true;
     }
-    this.#res.destroy();
+    res.destroy();
+  }
+
+  /**
+   * Gives an HTTP/2 stream its next piece, or its end. Of all that is written while a write is under
+   * way Node makes one write, and tells nothing until the last byte of it is taken: who takes a
+   * little at a time would look like who takes nothing. Nor can that be taken back by a reset.
+   */
+  #feed(): void {
+    const res = this.#res;
+    if (res.writableLength) return;
+    if (!this.#next) {
+      this.#next = this.#rest;
+      this.#rest = "";
+    }
+    const piece = this.#next.slice(0, PIECE_BYTES);
+    this.#next = this.#next.slice(PIECE_BYTES);
+    if (piece) res.write(piece, "latin1", this.#onWritten);
+    else if (this.#isEnding) res.end();
   }
 
   /**
@@ -151,9 +179,10 @@ export class ResponseSink implements Sink {
    * before the end of the response, which does not know its connection any more.
    */
   #findConnectionEnd(): () => void {
-    const session = this.#res.stream?.session;
+    const res = this.#res;
+    const session = res.stream?.session;
     const socket = (
-      session?.destroyed ? undefined : (session ?? this.#res).socket
+      session?.destroyed ? undefined : (session ?? res).socket
     ) as Connection["socket"];
     const server = socket?.server;
     return () => {
@@ -165,18 +194,15 @@ export class ResponseSink implements Sink {
 
   readonly #onEnd = (): void => {
     this.#unfollow?.();
+    this.#next = this.#rest = "";
     this.#owner.sinkClosed();
-  };
-
-  readonly #onDrain = (): void => {
-    this.#held = 0;
-    this.#onWritten();
   };
 
   /** For drains, for the callbacks of writes, and for errors, which come before the disconnect. */
   readonly #onWritten = (error?: Error | null): void => {
     if (error) return this.#owner.sinkClosed(false);
     this.#taken++;
+    this.#feed();
     if (this.#res.writableLength === 0) this.#held = 0;
     this.#owner.sinkDrained();
   };
