@@ -26,7 +26,7 @@ const PROGRAM = join(import.meta.dirname, "reader-program.ts");
 /** Starts clients in a process of their own; resolves when all have their head and a first byte. */
 export async function startReaders(plan: ReaderPlan): Promise<Child> {
   const child = await Child.start(PROGRAM, plan);
-  await child.messages.take(60_000);
+  await child.take(60_000);
   return child;
 }
 

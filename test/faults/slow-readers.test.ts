@@ -193,7 +193,7 @@ describe("a reader that is slow but steady", () => {
       expect(performance.now() - start).toBeGreaterThan(2 * stallTimeout);
       void events.close();
       expect(await closes.take(25_000)).toMatchObject({ code: "closed", wasClean: true });
-      expect(await client.messages.take(25_000)).toEqual(
+      expect(await client.take(25_000)).toEqual(
         digest([":\n", ...parts.map((part) => `data: ${part}\n\n`)].join("")),
       );
     };

@@ -8,13 +8,17 @@ const bundles = new Map<string, Promise<string>>();
 /** One of our TypeScript programs in a process of its own, which talks to its test in messages. */
 export class Child {
   readonly process: ChildProcess;
-  /** What it said. */
-  readonly messages: Inbox<unknown>;
+  readonly #messages: Inbox<unknown>;
+  readonly #ended: Promise<never>;
 
   private constructor(process_: ChildProcess, what: string) {
     this.process = process_;
-    this.messages = new Inbox(`message of ${what}`);
-    process_.on("message", (message) => this.messages.put(message));
+    this.#messages = new Inbox(`message of ${what}`);
+    process_.on("message", (message) => this.#messages.put(message));
+    this.#ended = new Promise((_, reject) => {
+      process_.on("exit", (code) => reject(new Error(`${what} ended with ${code}`)));
+    });
+    this.#ended.catch(() => {}); // told to who waits for a message
   }
 
   /**
@@ -38,6 +42,11 @@ export class Child {
 
   say(message: string): void {
     this.process.send(message);
+  }
+
+  /** The next thing that it says, which is a failure if it does not come. */
+  take<T>(ms?: number): Promise<T> {
+    return Promise.race([this.#messages.take(ms) as Promise<T>, this.#ended]);
   }
 }
 
