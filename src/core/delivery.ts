@@ -167,12 +167,16 @@ export class Delivery implements SinkOwner, Deadline, TurnTask {
 
   /** Writes what was collected. */
   onTurnEnd(): void {
-    if (this.#outbox) this.#write(this.#outbox);
+    const text = this.#outbox;
+    this.#outbox = "";
+    if (!text) return;
+    this.#lastOutputAt = performance.now();
+    this.#sink.write(text);
+    this.#watchWaiting();
   }
 
   onDue(now: number): void {
-    const sink = this.#sink;
-    if (sink.bufferedAmount === 0 || sink.progress !== this.#progress) {
+    if (this.#sink.bufferedAmount === 0 || this.#sink.progress !== this.#progress) {
       this.#watch(now);
       // Not every sink can tell by itself that a part of what waits was taken.
       this.#drainedEnough();
@@ -181,16 +185,10 @@ export class Delivery implements SinkOwner, Deadline, TurnTask {
     if (!this.code && now >= this.#lastOutputAt + this.#options.keepAlive) {
       this.#lastOutputAt = now;
       // Behind bytes that wait already, a comment would keep nothing alive.
-      if (sink.started && this.bufferedAmount === 0) this.#write(KEEP_ALIVE_FRAME);
+      if (this.#sink.started && this.bufferedAmount === 0) this.#outbox = KEEP_ALIVE_FRAME;
+      this.onTurnEnd();
     }
     this.#schedule();
-  }
-
-  #write(text: Text): void {
-    this.#outbox = "";
-    this.#lastOutputAt = performance.now();
-    this.#sink.write(text);
-    this.#watchWaiting();
   }
 
   /** Begins to look for progress when bytes begin to wait. */
@@ -218,38 +216,34 @@ export class Delivery implements SinkOwner, Deadline, TurnTask {
 
   #schedule(): void {
     if (this.isOver) return;
-    const { keepAlive, stallTimeout } = this.#options;
     // A response that nobody reads yet may have been dropped: the scheduler must not keep it.
     const isIdle = this.code || !this.#sink.started;
     this.dueAt = Math.min(
-      isIdle ? Infinity : Math.min(this.#endsAt, this.#lastOutputAt + keepAlive),
-      this.#isDirty ? performance.now() + stallTimeout / STALL_CHECKS : Infinity,
+      isIdle ? Infinity : Math.min(this.#endsAt, this.#lastOutputAt + this.#options.keepAlive),
+      this.#isDirty ? performance.now() + this.#options.stallTimeout / STALL_CHECKS : Infinity,
     );
-    this.#scheduler[this.dueAt < Infinity ? "schedule" : "cancel"](this);
+    if (this.dueAt < Infinity) this.#scheduler.schedule(this);
+    else this.#scheduler.cancel(this);
   }
 
   #breakOff(code: CloseCode & EventEndpointErrorCode = "slow-client"): void {
     // It may have been closed already, and the client does not take what is left.
     this.code ??= code;
-    const clean = !this.#isDirty;
     this.#sink.abort(new EventEndpointError(code));
-    this.sinkClosed(clean);
+    this.sinkClosed();
   }
 
   /** Nothing can be sent any more. */
   #tellEnd(): void {
-    this.#drained(false);
+    this.#settleDrain?.(false);
     this.#abortController?.abort();
     for (const feeder of this.feeders ?? []) feeder.streamEnded();
     this.feeders &&= [];
   }
 
   #drainedEnough(): void {
-    if (this.#drain && this.bufferedAmount <= this.#options.highWaterMark) this.#drained(true);
-  }
-
-  #drained(open: boolean): void {
-    this.#settleDrain?.(open);
+    if (!this.#drain || this.bufferedAmount > this.#options.highWaterMark) return;
+    this.#settleDrain?.(true);
     this.#drain = undefined;
   }
 }

@@ -1,6 +1,12 @@
 import type { Text } from "./shared-text.ts";
 
 /**
+ * Most bytes that a sink hands on as one piece, the size of an HTTP/2 frame. Who is given a piece
+ * tells nothing before all of it is taken: in one of megabytes, a slow client's progress is lost.
+ */
+export const PIECE_BYTES = 16_384;
+
+/**
  * Where frames go: one HTTP response, of whatever server. Adapters implement it; the core decides
  * what is written and when. A sink never throws for what a client does.
  */

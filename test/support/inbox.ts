@@ -42,8 +42,8 @@ export class Inbox<T> {
   }
 
   /** The next item, which is a failure if it does not come. */
-  take(): Promise<T> {
+  take(ms?: number): Promise<T> {
     if (this.#items.length > 0) return Promise.resolve(this.#items.shift() as T);
-    return within(new Promise<T>((resolve) => this.#takers.push(resolve)), this.#what);
+    return within(new Promise<T>((resolve) => this.#takers.push(resolve)), this.#what, ms);
   }
 }

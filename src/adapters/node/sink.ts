@@ -3,9 +3,10 @@ import type { Socket } from "node:net";
 import { invalid } from "../../core/frame.ts";
 import { createHeaders } from "../../core/headers.ts";
 import type { Text } from "../../core/shared-text.ts";
-import type { ResponseHead, Sink, SinkOwner } from "../../core/sink.ts";
+import { PIECE_BYTES, type ResponseHead, type Sink, type SinkOwner } from "../../core/sink.ts";
 import { unpolluted } from "../../core/unpolluted.ts";
 import { findNativeWrite, isBare } from "./bare.ts";
+import { Pieces } from "./pieces.ts";
 import type { NodeResponse } from "./types.ts";
 
 /** What the protocols have besides; each is there or not, depending on the response. */
@@ -26,8 +27,6 @@ interface Handle {
 
 /** RFC 9113, 7. Clients take CANCEL and NO_ERROR for a clean end. */
 const HTTP2_INTERNAL_ERROR = 0x2;
-/** The size of an HTTP/2 frame. Only whole writes are acknowledged, and this is progress enough. */
-const HTTP2_WRITE_BYTES = 16_384;
 
 /** A sink over `(req, res)` of `node:http`, `node:https` and the compatibility API of `node:http2`. */
 export class ResponseSink implements Sink {
@@ -41,6 +40,9 @@ export class ResponseSink implements Sink {
   /** The connection on which the response waits for its turn. */
   #queue: Socket | undefined;
   #hearsDrains = false;
+  /** What an HTTP/2 stream has not got yet. */
+  readonly #pieces: Pieces | undefined;
+  #isEnding = false;
 
   /** @throws TypeError if the response is none, or has been answered already */
   constructor(response: NodeResponse | undefined) {
@@ -54,6 +56,7 @@ export class ResponseSink implements Sink {
     }
     this.#res = response;
     this.#stream = unpolluted(response as Connection).stream;
+    this.#pieces = this.#stream && new Pieces();
     this.#nativeWrite = findNativeWrite(response);
   }
 
@@ -65,14 +68,14 @@ export class ResponseSink implements Sink {
   get bufferedAmount(): number {
     // What wraps a response has a buffer of its own, of which only its `write` tells.
     const isOurs = this.#nativeWrite ?? this.#stream;
-    return isOurs ? this.#res.writableLength : this.#held;
+    return isOurs ? this.#res.writableLength + (this.#pieces?.length ?? 0) : this.#held;
   }
 
   get progress(): number {
     if (!this.started) return performance.now();
     // Of the write that is under way the system may have taken a part; libuv knows. TLS keeps that
     // under its own handle.
-    const { _handle: handle } = (this.#res.socket ?? {}) as { _handle?: Handle | null };
+    const handle = (this.#res.socket as { _handle?: Handle | null } | null | undefined)?._handle;
     return this.#taken - ((handle?._parent ?? handle)?.writeQueueSize ?? 0);
   }
 
@@ -118,43 +121,47 @@ export class ResponseSink implements Sink {
   /** Writes to a response that does more with it, or has something before it, than framing. */
   #writeThrough(bytes: Buffer): void {
     const res = this.#res;
-    // Whoever wraps a response may keep the callbacks to himself; Node's own are enough otherwise.
-    if (!this.#hearsDrains && res.write !== this.#nativeWrite) {
-      this.#hearsDrains = true;
-      res.on("drain", () => {
-        this.#held = 0;
-        this.#onWritten();
-      });
-    }
-    const step = this.#stream ? HTTP2_WRITE_BYTES : bytes.length;
     try {
-      for (let start = 0; start < bytes.length; start += step) {
-        const part = bytes.subarray(start, start + step);
-        const isFull = res.write(part, "latin1", this.#onWritten) === false;
-        if (isFull || this.#held) this.#held += part.length;
+      // Those behind others must not overtake them, whatever has been wrapped meanwhile.
+      if (this.#pieces && (this.#pieces.length > 0 || !Object.hasOwn(res, "write"))) {
+        this.#pieces.push(bytes);
+        return this.#feed();
       }
+      // Whoever wraps a response may keep the callbacks to himself; Node's own are enough otherwise.
+      if (!this.#hearsDrains && res.write !== this.#nativeWrite) {
+        this.#hearsDrains = true;
+        res.on("drain", () => {
+          this.#held = 0;
+          this.#onWritten();
+        });
+      }
+      const isFull = res.write(bytes, "latin1", this.#onWritten) === false;
+      if (isFull || this.#held) this.#held += bytes.length;
       // What compression collects would come late, or never.
       unpolluted<Connection>(res).flush?.call(res);
+      // Node holds writes back until the next tick; ours are one for each turn already.
+      if (!this.#stream) res.socket?.uncork();
     } catch {
       // What wraps the response failed. The other streams have nothing to do with that.
       this.abort();
-      return this.#owner.sinkClosed(false);
+      this.#owner.sinkClosed(false);
     }
-    // Node holds writes back until the next tick; ours are one for each turn already.
-    if (!this.#stream) res.socket?.uncork();
   }
 
   end(): void {
     const res = this.#res;
     res.on("finish", this.#findConnectionEnd());
-    res.end();
+    if (this.#pieces?.length) this.#isEnding = true;
+    else res.end();
     // What wraps a response may hold something back; else we can see that everything is taken.
     if (this.#nativeWrite && this.bufferedAmount === 0) this.#owner.sinkClosed(true);
   }
 
   abort(): void {
-    const { socket, chunkedEncoding } = this.#res;
+    const res = this.#res;
+    const { socket } = res;
     const stream = this.#stream;
+    this.#pieces?.clear();
     if (stream) {
       const endConnection = this.#findConnectionEnd();
       stream.close(HTTP2_INTERNAL_ERROR);
@@ -162,10 +169,23 @@ export class ResponseSink implements Sink {
     }
     // Where the end of the connection is the end of the body, only a reset is no clean end. Node's
     // `resetAndDestroy()` would send a clean end first; TLS tells by itself.
-    if (chunkedEncoding === false && socket && !("encrypted" in socket)) {
+    if (res.chunkedEncoding === false && socket && !("encrypted" in socket)) {
       (socket as { resetAndClosing?: boolean }).resetAndClosing = true;
     }
-    this.#res.destroy();
+    res.destroy();
+  }
+
+  /**
+   * Gives an HTTP/2 stream its next piece, or its end. Of all that is written while a write is under
+   * way Node makes one write, and tells nothing until the last byte of it is taken: who takes a
+   * little at a time would look like who takes nothing. Nor can that be taken back by a reset.
+   */
+  #feed(): void {
+    const res = this.#res;
+    if (!this.#pieces || res.writableLength > 0) return;
+    const piece = this.#pieces.shift(PIECE_BYTES);
+    if (piece) res.write(piece, "latin1", this.#onWritten);
+    else if (this.#isEnding) res.end();
   }
 
   /**
@@ -188,6 +208,7 @@ export class ResponseSink implements Sink {
 
   readonly #onEnd = (): void => {
     this.#queue?.off("close", this.#onEnd);
+    this.#pieces?.clear();
     this.#owner.sinkClosed();
   };
 
@@ -195,6 +216,7 @@ export class ResponseSink implements Sink {
   readonly #onWritten = (error?: Error | null): void => {
     if (error) return this.#owner.sinkClosed(false);
     this.#taken++;
+    this.#feed();
     if (this.#res.writableLength === 0) this.#held = 0;
     this.#owner.sinkDrained();
   };
