@@ -50,7 +50,7 @@ export function readOptions({
   check("serialize", "a function", typeof serialize === "function", serialize);
   const isRegistry = isObjectWith(closedClients, "has") && isObjectWith(closedClients, "add");
   check("closedClients", "{ has(), add() }", isRegistry, closedClients);
-  check("signal", "an AbortSignal", !signal || isObjectWith(signal, "aborted"), signal);
+  check("signal", "an AbortSignal", !signal || isObjectWith(signal, "addEventListener"), signal);
   return {
     ...amounts,
     signal,
@@ -69,7 +69,7 @@ export function readOptions({
 function pickRetry(time: EventEndpointOptions["reconnectionTime"]): number | undefined {
   const [min, max = min] = [time].flat().map((value) => readRetry("reconnectionTime", value));
   if (min === undefined || max === undefined) return undefined;
-  check("reconnectionTime", "one number, or [min, max]", min <= max, `${min}, ${max}`);
+  check("reconnectionTime", "a number or [min, max]", min <= max, `${min}, ${max}`);
   return min + Math.floor(Math.random() * (max - min + 1));
 }
 

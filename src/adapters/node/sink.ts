@@ -42,12 +42,12 @@ export class ResponseSink implements Sink {
   /** @throws TypeError if the response is none, or has been answered already */
   constructor(response: NodeResponse | undefined) {
     if (typeof response?.writeHead !== "function") {
-      const hint = "must be the http.ServerResponse (reply.raw in Fastify, ctx.res in Koa)";
+      const hint = "must be an http.ServerResponse (reply.raw in Fastify, ctx.res in Koa)";
       throw invalid("response", hint, response);
     }
     // A client that left is no error: the endpoint will be closed.
     if (response.headersSent && !response.destroyed) {
-      throw invalid("response", "has its headers sent already", response);
+      throw invalid("response", "was sent already", response);
     }
     this.#res = response;
     this.#stream = unpolluted(response as Connection).stream;
@@ -114,9 +114,7 @@ export class ResponseSink implements Sink {
         // What compression collects would come late, or never.
         unpolluted<Connection>(res).flush?.call(res);
       } catch {
-        // What wraps the response failed. The other streams have nothing to do with that.
-        this.abort();
-        return this.#owner.sinkClosed(false);
+        return this.#fail();
       }
       // Node holds writes back until the next tick; ours are one for each turn already.
       if (!this.#stream) res.socket?.uncork();
@@ -126,9 +124,19 @@ export class ResponseSink implements Sink {
   end(): void {
     const res = this.#res;
     res.on("finish", this.#findConnectionEnd());
-    res.end();
+    try {
+      res.end();
+    } catch {
+      return this.#fail();
+    }
     // What wraps a response may hold something back; else we can see that everything is taken.
     if (this.#nativeWrite && this.bufferedAmount === 0) this.#owner.sinkClosed(true);
+  }
+
+  /** What wraps the response failed. The other streams have nothing to do with that. */
+  #fail(): void {
+    this.abort();
+    this.#owner.sinkClosed(false);
   }
 
   abort(): void {

@@ -2,9 +2,10 @@ import { once } from "node:events";
 import http from "node:http";
 import http2 from "node:http2";
 import { type AddressInfo, Socket } from "node:net";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
 import { type CloseEvent, EventEndpoint } from "../../../src/index.ts";
 import { Inbox, within } from "../../support/inbox.ts";
+import { watchProcess } from "../../support/process-watch.ts";
 import { RawClient } from "../../support/raw.ts";
 
 type Handle = (req: http.IncomingMessage, res: http.ServerResponse) => void;
@@ -365,6 +366,26 @@ describe("an endpoint over (req, res) of node:http", () => {
       void first.send("kept");
       await healthy.readUntil("data: kept\n\n");
       expect(await closes.take()).toMatchObject({ code: "client-left", wasClean: false });
+    });
+
+    it("throws at the end, that is thrown at nobody, least of all a timer of all streams", async () => {
+      const closes = new Inbox<CloseEvent>("close event");
+      const options = { maxDuration: 20 };
+      handle = (req, res) => {
+        res.end = () => {
+          throw new Error("harm");
+        };
+        const events = new EventEndpoint(req, res, req.url === "/timer" ? options : {});
+        events.addEventListener("close", (event) => closes.put(event));
+        if (req.url !== "/timer") expect(() => events.close()).not.toThrow();
+      };
+      const watch = watchProcess();
+      onTestFinished(() => watch.stop());
+      await connect("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+      expect(await closes.take()).toMatchObject({ code: "closed", wasClean: true });
+      await connect("GET /timer HTTP/1.1\r\nHost: x\r\n\r\n");
+      expect(await closes.take()).toMatchObject({ code: "max-duration", wasClean: true });
+      expect(watch.uncaught).toEqual([]);
     });
   });
 
