@@ -84,7 +84,7 @@ function callRegistry(
     const answer: unknown = closedClients[method](
       closedClientsScope ? `${closedClientsScope}\n${id}` : id,
     );
-    if (answer instanceof Promise) answer.catch(onFault);
+    Promise.resolve(answer).catch(onFault);
     return answer;
   } catch (error) {
     return void onFault(error);

@@ -47,7 +47,8 @@ export async function reportError(
  * already, and left alone it would end the process.
  */
 export function silence(value: unknown): void {
-  if (value instanceof Promise) value.catch(() => {});
+  // It may be of another realm, or only look like one.
+  Promise.resolve(value).catch(() => {});
 }
 
 /** Where a fault handed to `onError` came from. */

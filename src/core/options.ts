@@ -50,7 +50,7 @@ export function readOptions({
   check("serialize", "a function", typeof serialize === "function", serialize);
   const isRegistry = isObjectWith(closedClients, "has") && isObjectWith(closedClients, "add");
   check("closedClients", "{ has(), add() }", isRegistry, closedClients);
-  check("signal", "an AbortSignal", !signal || isObjectWith(signal, "aborted"), signal);
+  check("signal", "an AbortSignal", !signal || isObjectWith(signal, "addEventListener"), signal);
   return {
     ...amounts,
     signal,
@@ -75,7 +75,7 @@ function pickRetry(time: EventEndpointOptions["reconnectionTime"]): number | und
 /** Checks one time, or a range of them. @throws TypeError if a client would not take each of them. */
 export function readTimes(name: string, times: unknown): readonly [min: number, max: number] {
   const [min = -1, max = min, ...more] = [times].flat().map((time) => readRetry(name, time));
-  check(name, "one number, or [min, max]", 0 <= min && min <= max && !more.length, times);
+  check(name, "a number or [min, max]", 0 <= min && min <= max && !more.length, times);
   return [min, max];
 }
 

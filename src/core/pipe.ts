@@ -43,7 +43,7 @@ export function pipeSource(
   const isOver = () => signal.aborted;
   const reader = openReader(source);
   if (!reader && !isObjectWith(source, "addEventListener")) {
-    throw invalid("source", "must be an iterable, a ReadableStream or an EventTarget", source);
+    throw invalid("source", "must be an iterable, ReadableStream or EventTarget", source);
   }
 
   /** Sends an item. The user's code and the item's fields may throw; a full buffer makes it wait. */

@@ -22,6 +22,10 @@ const OF_STREAMS = { files: ["test/core/stream.test.ts"] };
 const OF_MODEL = { files: ["test/model/endpoint.test.ts"], only: "recording sink", runs: 300 };
 const OF_SOURCES = { files: ["test/contract/sources.test.ts"] };
 const OF_LEAVING = { files: ["test/contract/endpoint.test.ts"], only: "a client that leaves" };
+const OF_CLOCKS = { files: ["test/lifetimes/clocks.test.ts"], only: "an hour (ahead|back)" };
+const OF_DURATIONS = { files: ["test/lifetimes/durations.test.ts"], only: "on Fetch maxDuration" };
+const OF_EXITS = { files: ["test/lifetimes/exits.test.ts"], only: "do not hold the process" };
+const OF_DROPPED = { files: ["test/leaks/dropped.test.ts"], only: "lives as long as the server" };
 const OF_CLIENTS = {
   files: ["test/core/closed-clients.test.ts"],
   only: "however often it is asked",
@@ -221,6 +225,41 @@ const MUTANTS = [
     name: "nobody hears that the client left (a cancelled body)",
     from: `        cancel: this.#leave,\n`,
     to: ``,
+  },
+  {
+    file: DELIVERY,
+    tests: OF_CLOCKS,
+    name: "durations go by the wall clock",
+    from: /performance\.now/g,
+    to: `Date.now`,
+  },
+  {
+    file: "src/core/closed-clients.ts",
+    tests: OF_CLOCKS,
+    name: "marks go by the wall clock",
+    from: /performance\.now/g,
+    to: `Date.now`,
+  },
+  {
+    file: DELIVERY,
+    tests: OF_DURATIONS,
+    name: "streams that began together end together",
+    from: ` * (0.8 + 0.4 * Math.random())`,
+    to: ``,
+  },
+  {
+    file: "src/core/scheduler.ts",
+    tests: OF_EXITS,
+    name: "a keep-alive to come holds the process open",
+    from: `unref?.();`,
+    to: `ref?.();`,
+  },
+  {
+    file: STREAM,
+    tests: OF_DROPPED,
+    name: "a signal keeps the streams that follow it",
+    from: `weakly.deref()?.end("aborted")`,
+    to: `(delivery.end("aborted"), weakly)`,
   },
   {
     file: "src/core/unpolluted.ts",

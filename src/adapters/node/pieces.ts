@@ -9,15 +9,18 @@ export class Pieces {
     this.length += chunk.length;
   }
 
-  /** Takes the next bytes away, at most so many. */
-  shift(bytes: number): Buffer | undefined {
-    const [first] = this.#chunks;
-    if (!first) return undefined;
-    const piece = first.subarray(0, bytes);
-    if (piece.length < first.length) this.#chunks[0] = first.subarray(bytes);
-    else this.#chunks.shift();
-    this.length -= piece.length;
-    return piece;
+  /** Takes the next bytes away: so many, or all that there are. */
+  shift(bytes: number): Buffer {
+    const parts: Buffer[] = [];
+    for (let left = Math.min(bytes, this.length); left > 0;) {
+      const chunk = this.#chunks.shift() as Buffer;
+      const part = chunk.subarray(0, left);
+      if (part.length < chunk.length) this.#chunks.unshift(chunk.subarray(left));
+      parts.push(part);
+      left -= part.length;
+      this.length -= part.length;
+    }
+    return parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts);
   }
 
   clear(): void {

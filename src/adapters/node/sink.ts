@@ -47,12 +47,12 @@ export class ResponseSink implements Sink {
   /** @throws TypeError if the response is none, or has been answered already */
   constructor(response: NodeResponse | undefined) {
     if (typeof response?.writeHead !== "function") {
-      const hint = "must be the http.ServerResponse (reply.raw in Fastify, ctx.res in Koa)";
+      const hint = "must be an http.ServerResponse (reply.raw in Fastify, ctx.res in Koa)";
       throw invalid("response", hint, response);
     }
     // A client that left is no error: the endpoint will be closed.
     if (response.headersSent && !response.destroyed) {
-      throw invalid("response", "has its headers sent already", response);
+      throw invalid("response", "was sent already", response);
     }
     this.#res = response;
     this.#stream = unpolluted(response as Connection).stream;
@@ -142,19 +142,27 @@ export class ResponseSink implements Sink {
       // Node holds writes back until the next tick; ours are one for each turn already.
       if (!this.#stream) res.socket?.uncork();
     } catch {
-      // What wraps the response failed. The other streams have nothing to do with that.
-      this.abort();
-      this.#owner.sinkClosed(false);
+      this.#fail();
     }
   }
 
   end(): void {
     const res = this.#res;
     res.on("finish", this.#findConnectionEnd());
-    if (this.#pieces?.length) this.#isEnding = true;
-    else res.end();
+    try {
+      if (this.#pieces?.length) this.#isEnding = true;
+      else res.end();
+    } catch {
+      return this.#fail();
+    }
     // What wraps a response may hold something back; else we can see that everything is taken.
     if (this.#nativeWrite && this.bufferedAmount === 0) this.#owner.sinkClosed(true);
+  }
+
+  /** What wraps the response failed. The other streams have nothing to do with that. */
+  #fail(): void {
+    this.abort();
+    this.#owner.sinkClosed(false);
   }
 
   abort(): void {
@@ -184,7 +192,7 @@ export class ResponseSink implements Sink {
     const res = this.#res;
     if (!this.#pieces || res.writableLength > 0) return;
     const piece = this.#pieces.shift(PIECE_BYTES);
-    if (piece) res.write(piece, "latin1", this.#onWritten);
+    if (piece.length > 0) res.write(piece, "latin1", this.#onWritten);
     else if (this.#isEnding) res.end();
   }
 

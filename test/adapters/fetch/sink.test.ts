@@ -47,6 +47,7 @@ describe("an endpoint over a Fetch request", () => {
     }
     expect(Math.max(...pieces.map(({ length }) => length))).toBe(16_384);
     expect(Buffer.concat(pieces).toString()).toBe(`:\ndata: ${data}\n\n`);
+    await events.close();
   });
 
   it("is closed when the request's signal is aborted, and its reader is not left waiting", async () => {

@@ -5,6 +5,7 @@ import { type AddressInfo, Socket } from "node:net";
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
 import { type CloseEvent, EventEndpoint } from "../../../src/index.ts";
 import { Inbox, within } from "../../support/inbox.ts";
+import { watchProcess } from "../../support/process-watch.ts";
 import { RawClient } from "../../support/raw.ts";
 
 type Handle = (req: http.IncomingMessage, res: http.ServerResponse) => void;
@@ -366,6 +367,26 @@ describe("an endpoint over (req, res) of node:http", () => {
       await healthy.readUntil("data: kept\n\n");
       expect(await closes.take()).toMatchObject({ code: "client-left", wasClean: false });
     });
+
+    it("throws at the end, that is thrown at nobody, least of all a timer of all streams", async () => {
+      const closes = new Inbox<CloseEvent>("close event");
+      const options = { maxDuration: 20 };
+      handle = (req, res) => {
+        res.end = () => {
+          throw new Error("harm");
+        };
+        const events = new EventEndpoint(req, res, req.url === "/timer" ? options : {});
+        events.addEventListener("close", (event) => closes.put(event));
+        if (req.url !== "/timer") expect(() => events.close()).not.toThrow();
+      };
+      const watch = watchProcess();
+      onTestFinished(() => watch.stop());
+      await connect("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+      expect(await closes.take()).toMatchObject({ code: "closed", wasClean: true });
+      await connect("GET /timer HTTP/1.1\r\nHost: x\r\n\r\n");
+      expect(await closes.take()).toMatchObject({ code: "max-duration", wasClean: true });
+      expect(watch.uncaught).toEqual([]);
+    });
   });
 
   it("adds nothing to a response that somebody else has ended, whatever still waits in it", async () => {
@@ -565,7 +586,7 @@ describe("an endpoint over (req, res) of node:http2", () => {
     it("leaves it to what wraps the response, which need not call back", async () => {
       const { stream, events } = await open((res) => {
         const write = res.write.bind(res) as (chunk: unknown) => boolean;
-        res.write = ((chunk: unknown) => write(chunk));
+        res.write = (chunk: unknown) => write(chunk);
       });
       void events.send("x".repeat(200_000));
       await new Promise((resolve) => setImmediate(resolve));
@@ -579,7 +600,7 @@ describe("an endpoint over (req, res) of node:http2", () => {
       void events.send("x".repeat(200_000));
       await new Promise((resolve) => setImmediate(resolve));
       const write = res.write.bind(res) as (...args: unknown[]) => boolean;
-      res.write = ((...args: unknown[]) => write(...args));
+      res.write = (...args: unknown[]) => write(...args);
       void events.send("behind it");
       void events.close();
       expect(await readAll(stream)).toMatch(/^:\ndata: x{200000}\n\ndata: behind it\n\n$/);
