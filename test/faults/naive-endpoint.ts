@@ -79,7 +79,7 @@ class NaiveEndpoint {
   }
 
   async close(noReconnect = false): Promise<void> {
-    if (noReconnect) this.#options.closedClients?.add(this.#id);
+    if (noReconnect) await this.#options.closedClients?.add(this.#id);
     this.#res.end();
     this.#finish();
   }
