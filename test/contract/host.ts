@@ -42,7 +42,8 @@ export class Exchange {
   async readChunk(): Promise<boolean> {
     const result = await within(
       this.#body!.next(),
-      `chunk after ${JSON.stringify(this.text.slice(-200))}`,
+      // Not the end of all text: to find that again and again takes longer than to read.
+      `chunk after ${JSON.stringify(this.chunks.at(-1)?.slice(-200))}`,
     );
     if (result.done) return false;
     const text = this.#decoder.decode(result.value, { stream: true });
