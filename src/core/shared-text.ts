@@ -49,6 +49,7 @@ export type Text = string | SharedText;
 /** Puts one text behind the other; shared texts stay shared. */
 export function joinTexts(first: Text, second: Text): Text {
   if (!first) return second;
+  if (!second) return first;
   const areShared = typeof first !== "string" && typeof second !== "string";
   return areShared ? first.concat(second) : `${first.toString()}${second.toString()}`;
 }

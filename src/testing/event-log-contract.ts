@@ -1,5 +1,6 @@
 import type { EventLog } from "../channel/event-log.ts";
-import { type Bench, CHECKS, SHARED } from "./event-log-checks.ts";
+import { isObjectWith } from "../core/events.ts";
+import { type Bench, CHECKS, fail, SHARED } from "./event-log-checks.ts";
 import { Told } from "./told.ts";
 
 /** One thing that an implementation must do, for a test runner. */
@@ -12,7 +13,10 @@ export interface ContractCheck {
 
 /** What the checks need of the implementation. */
 export interface EventLogContractOptions {
-  /** Opens a log that nobody has used yet. Called once for each check. */
+  /**
+   * Opens a log that nobody has used yet, and that keeps a hundred entries or more. Called once for
+   * each check.
+   */
   open(this: void): EventLog | Promise<EventLog>;
   /**
    * Opens the same log once more, as another process would. Leave it out for a log that only one
@@ -39,9 +43,20 @@ export function eventLogContract(options: EventLogContractOptions): ContractChec
   return names.map((name) => ({
     name,
     run: async () => {
-      const logs = [await open()];
-      const log = logs[0] as EventLog;
-      const subscriptions: Disposable[] = [];
+      const log = await open();
+      const logs = [log];
+      const subscriptions = new Set<Disposable>();
+      const listen: Bench["listen"] = async (followed, listener) => {
+        const subscription: unknown = await followed.follow(listener);
+        if (!isObjectWith(subscription, Symbol.dispose)) fail("follow() answers no Disposable");
+        const once = {
+          [Symbol.dispose]() {
+            if (subscriptions.delete(once)) (subscription as Disposable)[Symbol.dispose]();
+          },
+        };
+        subscriptions.add(once);
+        return once;
+      };
       const bench: Bench = {
         log,
         openAgain: async () => {
@@ -50,16 +65,17 @@ export function eventLogContract(options: EventLogContractOptions): ContractChec
           logs.push(again);
           return again;
         },
+        listen,
         follow: async (followed) => {
           const told = new Told(timeout);
-          subscriptions.push(await followed.follow(told));
+          await listen(followed, told);
           return told;
         },
       };
       try {
         await CHECKS[name]?.(bench);
       } finally {
-        for (const subscription of subscriptions) subscription[Symbol.dispose]();
+        for (const each of subscriptions) each[Symbol.dispose]();
         for (const each of logs) await close?.(each);
       }
     },

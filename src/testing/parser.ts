@@ -17,17 +17,20 @@ export interface ParsedEvent {
  */
 export class EventStreamParser {
   readonly #onEvent: (event: ParsedEvent) => void;
+  /** The beginning of a line whose end has not come. */
   #rest = "";
   /** Whether the next LF belongs to a CR that ended the line before. */
   #afterCr = false;
   #atStart = true;
   #data: string[] = [];
   #event = "";
-  #id = "";
+  #id: string;
   #retry: number | undefined;
 
-  constructor(onEvent: (event: ParsedEvent) => void) {
+  /** @param lastEventId what the client has got before */
+  constructor(onEvent: (event: ParsedEvent) => void, lastEventId = "") {
     this.#onEvent = onEvent;
+    this.#id = lastEventId;
   }
 
   /** Takes the next piece. A line without its end waits for the rest; at the end it is dropped. */
@@ -40,7 +43,9 @@ export class EventStreamParser {
     }
     if (this.#afterCr) piece = piece.replace(/^\n/, "");
     this.#afterCr = piece === "" ? false : piece.endsWith("\r");
-    const lines = (this.#rest + piece).split(/\r\n|\r|\n/);
+    const [first = "", ...others] = piece.split(/\r\n|\r|\n/);
+    // Only the piece is searched: a long line may come in many.
+    const lines = [this.#rest + first, ...others];
     this.#rest = lines.pop() ?? "";
     for (const line of lines) this.#readLine(line);
   }

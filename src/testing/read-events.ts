@@ -1,11 +1,16 @@
-import { type ParsedEvent, EventStreamParser } from "./parser.ts";
+import { encodeText } from "../core/frame.ts";
+import type { HeadersLike } from "../core/types.ts";
+import { EventStreamParser, type ParsedEvent } from "./parser.ts";
 
-/** How {@link readEvents} asks, if it is given a URL. */
+/** How {@link readEvents} reads. */
 export interface ReadEventsOptions {
-  /** The id to come back with, as a client that reconnects does. */
+  /**
+   * The id to come back with, as a client that reconnects does. It is what events without an id
+   * have; and if there is a URL to ask, it is sent.
+   */
   lastEventId?: string | undefined;
-  /** More request headers. */
-  headers?: ConstructorParameters<typeof Headers>[0];
+  /** More request headers, if there is a URL to ask. */
+  headers?: HeadersLike;
   /** Ends the reading, with the signal's reason, when it is aborted. */
   signal?: AbortSignal | undefined;
 }
@@ -30,30 +35,35 @@ export async function* readEvents(
   source: Response | URL | string,
   { lastEventId, headers, signal }: ReadEventsOptions = {},
 ): AsyncGenerator<ParsedEvent, void, undefined> {
-  const response =
-    source instanceof URL || typeof source === "string"
-      ? await request(source, lastEventId, headers, signal)
-      : source;
-  const type = response.headers.get("Content-Type");
-  if (response.status === 204) return;
-  if (response.status !== 200 || !type?.startsWith("text/event-stream") || !response.body) {
-    throw new TypeError(`Cannot read events: status ${response.status}, content type "${type}"`);
+  const isUrl = typeof source === "string" || source instanceof URL;
+  const response = isUrl ? await request(source, lastEventId, headers, signal) : source;
+  const { status, body } = response;
+  if (status === 204) return;
+  const type = response.headers.get("Content-Type") ?? "";
+  if (status !== 200 || !/^text\/event-stream *(;|$)/i.test(type) || !body) {
+    // Nobody else can end an answer that only we have.
+    if (isUrl) await body?.cancel();
+    throw new TypeError(`Cannot read events: status ${status}, content type "${type}"`);
   }
   const events: ParsedEvent[] = [];
-  const parser = new EventStreamParser((event) => events.push(event));
+  const parser = new EventStreamParser((event) => events.push(event), lastEventId);
   // A BOM is the parser's: it may be there once.
   const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
-  const reader = response.body.getReader();
+  const reader = body.getReader();
   const abort = () => void reader.cancel(signal?.reason).catch(() => {});
   signal?.addEventListener("abort", abort);
   try {
     for (;;) {
       signal?.throwIfAborted();
+      const next = events.shift();
+      if (next) {
+        yield next;
+        continue;
+      }
       const { done, value } = await reader.read();
       signal?.throwIfAborted();
       if (done) return;
       parser.push(decoder.decode(value, { stream: true }));
-      yield* events.splice(0);
     }
   } finally {
     signal?.removeEventListener("abort", abort);
@@ -64,12 +74,14 @@ export async function* readEvents(
 
 function request(
   url: URL | string,
-  lastEventId: string | undefined,
-  init: ReadEventsOptions["headers"],
+  lastEventId = "",
+  init: HeadersLike,
   signal: AbortSignal | undefined,
 ): Promise<Response> {
   const headers = new Headers(init);
-  headers.set("Accept", "text/event-stream");
-  if (lastEventId) headers.set("Last-Event-ID", lastEventId);
+  if (!headers.has("Accept")) headers.set("Accept", "text/event-stream");
+  // Clients send UTF-8; a header takes each byte as a character.
+  const bytes = String.fromCharCode(...encodeText(lastEventId));
+  if (lastEventId) headers.set("Last-Event-ID", bytes);
   return fetch(url, { headers, cache: "no-store", ...(signal && { signal }) });
 }
