@@ -98,3 +98,13 @@ export class Journal {
     this.#position = Math.max(this.#position ?? to, to);
   }
 }
+
+/** What is wrong with what all of them got, and how often something was announced to be missing. */
+export function sumFaults(journals: readonly Journal[]): Faults & { resyncs: number } {
+  const sum = { lost: 0, doubled: 0, reordered: 0, foreign: 0, resyncs: 0 };
+  for (const { faults, resyncs } of journals) {
+    for (const name of Object.keys(faults) as (keyof Faults)[]) sum[name] += faults[name];
+    sum.resyncs += resyncs.length;
+  }
+  return sum;
+}

@@ -11,7 +11,7 @@ export class NaiveChannel implements Channel {
   readonly #order: "replay first" | "listen first";
   readonly #members = new Set<EventStream>();
 
-  constructor(log: EventLog, order: "replay first" | "listen first") {
+  constructor(log: EventLog, order: "replay first" | "listen first" = "replay first") {
     this.#log = log;
     this.#order = order;
     const entry = (entry: LogEntry) => {

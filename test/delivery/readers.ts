@@ -1,3 +1,4 @@
+import { EventEmitter, once } from "node:events";
 import http from "node:http";
 import http2 from "node:http2";
 import { EventSource as NpmEventSource } from "eventsource";
@@ -6,12 +7,18 @@ import { EventSource as UndiciEventSource } from "undici";
 import { within } from "../support/inbox.ts";
 import { Journal, type Received } from "./journal.ts";
 
+/**
+ * Milliseconds after which somebody is taken to hang: some clients wait for 3 s before they come
+ * back, and machines are busy.
+ */
+export const PATIENCE_MS = 60_000;
+
 /** A client that comes back with the id that it got last, until it is closed. */
 export abstract class Reader {
   readonly journal: Journal;
   /** The id that it got last. */
   cursor: string;
-  #wake = () => {};
+  readonly #arrivals = new EventEmitter().setMaxListeners(0);
 
   constructor(journal: Journal, cursor: string) {
     this.journal = journal;
@@ -21,31 +28,30 @@ export abstract class Reader {
   abstract close(): void;
 
   /** Waits until it has everything up to this place. */
-  async until(place: number, what = "client"): Promise<void> {
+  async until(place: number, what = "client", patienceMs = PATIENCE_MS): Promise<void> {
     const come = async () => {
-      while (!((this.journal.position ?? -1) >= place)) {
-        await new Promise<void>((wake) => (this.#wake = wake));
-      }
+      while (!((this.journal.position ?? -1) >= place)) await once(this.#arrivals, "arrival");
     };
-    await within(
-      come(),
-      `event ${place} at the ${what}, which has ${this.journal.position}`,
-      20_000,
-    );
+    await within(come(), `event ${place} at the ${what}`, patienceMs);
   }
 
   protected take(received: Received): void {
     this.cursor = received.lastEventId;
     this.journal.take(received);
-    this.#wake();
+    this.#arrivals.emit("arrival");
   }
+}
+
+/** A path names the channel. */
+function nameIn(path: string): string {
+  return path.slice(1);
 }
 
 /** How to make one. */
 export type CreateReader = (port: number, cursor?: string, path?: string) => Reader;
 
 /** A client of ours, without a rest before it comes back. */
-abstract class BareReader extends Reader {
+export abstract class BareReader extends Reader {
   #isClosed = false;
 
   /** Makes one request; `onEnd` is called at least once, when it is over. */
@@ -67,6 +73,11 @@ abstract class BareReader extends Reader {
     this.#leave = this.request((text) => isOver || parser.feed(text), onEnd);
   }
 
+  /** Goes away, and comes back. */
+  drop(): void {
+    this.#leave();
+  }
+
   close(): void {
     this.#isClosed = true;
     this.#leave();
@@ -78,7 +89,7 @@ class Http1Reader extends BareReader {
   readonly #path: string;
 
   constructor(port: number, cursor: string, path: string) {
-    super(new Journal("a", cursor), cursor);
+    super(new Journal(nameIn(path), cursor), cursor);
     this.#port = port;
     this.#path = path;
     this.connect();
@@ -103,10 +114,12 @@ class Http1Reader extends BareReader {
 
 class Http2Reader extends BareReader {
   readonly #port: number;
+  readonly #path: string;
 
-  constructor(port: number, cursor: string) {
-    super(new Journal("a", cursor), cursor);
+  constructor(port: number, cursor: string, path: string) {
+    super(new Journal(nameIn(path), cursor), cursor);
     this.#port = port;
+    this.#path = path;
     this.connect();
   }
 
@@ -114,7 +127,7 @@ class Http2Reader extends BareReader {
     const session = http2.connect(`http://127.0.0.1:${this.#port}`);
     session.on("error", onEnd).on("close", onEnd);
     const headers = this.cursor ? { "last-event-id": this.cursor } : {};
-    const stream = session.request(headers);
+    const stream = session.request({ ":path": this.#path, ...headers });
     stream.setEncoding("utf8").on("data", onText).on("error", onEnd);
     // The stream may end, and its connection stay.
     stream.on("close", () => {
@@ -133,8 +146,8 @@ interface EventSourceLike {
 class EventSourceReader extends Reader {
   readonly #source: EventSourceLike;
 
-  constructor(source: EventSourceLike, cursor: string) {
-    super(new Journal("a", cursor), cursor);
+  constructor(source: EventSourceLike, cursor: string, path: string) {
+    super(new Journal(nameIn(path), cursor), cursor);
     this.#source = source;
     for (const type of ["message", "ready", "resync"]) {
       source.addEventListener(type, (event: Received) => this.take(event));
@@ -146,18 +159,19 @@ class EventSourceReader extends Reader {
   }
 }
 
-export function urlOf(port: number, cursor: string, path = "/"): string {
+export function urlOf(port: number, cursor: string, path = "/a"): string {
   // What it gets replaces this.
   return `http://127.0.0.1:${port}${path}?lastEventId=${cursor}`;
 }
 
-export const createHttp1Reader: CreateReader = (port, cursor = "", path = "/") =>
+export const createHttp1Reader = (port: number, cursor = "", path = "/a"): BareReader =>
   new Http1Reader(port, cursor, path);
 
-export const createHttp2Reader: CreateReader = (port, cursor = "") => new Http2Reader(port, cursor);
+export const createHttp2Reader = (port: number, cursor = "", path = "/a"): BareReader =>
+  new Http2Reader(port, cursor, path);
 
-export const createUndiciReader: CreateReader = (port, cursor = "", path = "/") =>
-  new EventSourceReader(new UndiciEventSource(urlOf(port, cursor, path)), cursor);
+export const createUndiciReader: CreateReader = (port, cursor = "", path = "/a") =>
+  new EventSourceReader(new UndiciEventSource(urlOf(port, cursor, path)), cursor, path);
 
-export const createNpmReader: CreateReader = (port, cursor = "", path = "/") =>
-  new EventSourceReader(new NpmEventSource(urlOf(port, cursor, path)), cursor);
+export const createNpmReader: CreateReader = (port, cursor = "", path = "/a") =>
+  new EventSourceReader(new NpmEventSource(urlOf(port, cursor, path)), cursor, path);
