@@ -19,7 +19,7 @@ export class Feed<Of extends Channel = EventChannel> {
   }
 
   /** Sends the next event; its id. */
-  async publish(filling?: string): Promise<string> {
-    return (await this.channel.send(dataOf(this.name, ++this.published, filling), {})) as string;
+  publish(filling?: string): Promise<string> {
+    return this.channel.send(dataOf(this.name, ++this.published, filling), {});
   }
 }

@@ -99,6 +99,9 @@ export class Journal {
   }
 }
 
+/** What the sum of faults should be. */
+export const FAULTLESS = { lost: 0, doubled: 0, reordered: 0, foreign: 0, resyncs: 0 };
+
 /** What is wrong with what all of them got, and how often something was announced to be missing. */
 export function sumFaults(journals: readonly Journal[]): Faults & { resyncs: number } {
   const sum = { lost: 0, doubled: 0, reordered: 0, foreign: 0, resyncs: 0 };

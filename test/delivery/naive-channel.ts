@@ -28,8 +28,8 @@ export class NaiveChannel implements Channel {
     return true;
   }
 
-  async send(data: string): Promise<unknown> {
-    return this.#log.append({ data });
+  async send(data: string): Promise<string> {
+    return (await this.#log.append({ data })).id;
   }
 
   async close(): Promise<void> {

@@ -1,6 +1,7 @@
 import { EventEmitter, once } from "node:events";
 import http from "node:http";
 import http2 from "node:http2";
+import type { Readable } from "node:stream";
 import { EventSource as NpmEventSource } from "eventsource";
 import { createParser } from "eventsource-parser";
 import { EventSource as UndiciEventSource } from "undici";
@@ -58,6 +59,8 @@ export abstract class BareReader extends Reader {
   protected abstract request(onText: (text: string) => void, onEnd: () => void): () => void;
 
   #leave = () => {};
+  #isAsleep = false;
+  readonly #readings = new Set<Readable>();
 
   connect(): void {
     const parser = createParser({
@@ -71,6 +74,24 @@ export abstract class BareReader extends Reader {
       if (!this.#isClosed) setImmediate(() => !this.#isClosed && this.connect());
     };
     this.#leave = this.request((text) => isOver || parser.feed(text), onEnd);
+  }
+
+  /** Reads nothing until it is told to {@link wake}. */
+  sleep(): void {
+    this.#isAsleep = true;
+    for (const reading of this.#readings) reading.pause();
+  }
+
+  wake(): void {
+    this.#isAsleep = false;
+    for (const reading of this.#readings) reading.resume();
+  }
+
+  protected read(reading: Readable, onText: (text: string) => void, onEnd: () => void): void {
+    this.#readings.add(reading);
+    reading.on("close", () => this.#readings.delete(reading));
+    reading.setEncoding("utf8").on("data", onText).on("error", onEnd).on("close", onEnd);
+    if (this.#isAsleep) reading.pause();
   }
 
   /** Goes away, and comes back. */
@@ -104,9 +125,9 @@ class Http1Reader extends BareReader {
       headers,
       agent: false,
     };
-    const request = http.get(options as http.RequestOptions, (response) => {
-      response.setEncoding("utf8").on("data", onText).on("error", onEnd).on("close", onEnd);
-    });
+    const request = http.get(options as http.RequestOptions, (response) =>
+      this.read(response, onText, onEnd),
+    );
     request.on("error", onEnd).on("close", onEnd);
     return () => request.destroy();
   }
@@ -128,12 +149,9 @@ class Http2Reader extends BareReader {
     session.on("error", onEnd).on("close", onEnd);
     const headers = this.cursor ? { "last-event-id": this.cursor } : {};
     const stream = session.request({ ":path": this.#path, ...headers });
-    stream.setEncoding("utf8").on("data", onText).on("error", onEnd);
     // The stream may end, and its connection stay.
-    stream.on("close", () => {
-      session.destroy();
-      onEnd();
-    });
+    stream.on("close", () => session.destroy());
+    this.read(stream, onText, onEnd);
     return () => session.destroy();
   }
 }
