@@ -136,7 +136,9 @@ export class EventChannel<Events = DefaultEvents> extends EventTarget {
       return member.joined;
     }
     const hasLog = this.#catchUp !== undefined;
-    if (hasLog && [...(delivery.feeders ?? [])].some((feeder) => feeder.hasLog)) {
+    // Also if there is no place for it: the id that its client has is not its own.
+    const feeders = (delivery.feeders ??= new Set());
+    if (hasLog && [...feeders].some((feeder) => feeder.hasLog)) {
       throw new TypeError(
         'Cannot add "events": it is in a channel with a log already, and its client has one last ' +
           "id only; use one channel with topics, or delete it from the other first",

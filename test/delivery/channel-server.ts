@@ -5,6 +5,7 @@ import type { AddressInfo, Server } from "node:net";
 import { EventEndpoint, type EventEndpointOptions } from "../../src/index.ts";
 import { bridge } from "../support/fetch-bridge.ts";
 import type { Feed } from "./feed.ts";
+import { nameIn } from "./journal.ts";
 import type { Channel } from "./splice-world.ts";
 
 export type ServerKind = "node:http" | "fetch" | "h2c";
@@ -77,7 +78,7 @@ export class ChannelServer {
 
   #join(events: EventEndpoint, url: string): void {
     const { pathname } = new URL(url, "http://127.0.0.1");
-    const feed = this.#feeds.find(({ name }) => pathname === `/${name}`) ?? this.#feeds[0]!;
+    const feed = this.#feeds.find(({ name }) => name === nameIn(pathname)) ?? this.#feeds[0]!;
     this.#options.onVisit?.(events, pathname);
     void feed.channel.add(events, {});
   }

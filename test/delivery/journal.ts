@@ -20,6 +20,11 @@ export function sequenceOf(id: string): number {
   return Number(/-(\d+)$/.exec(id)?.[1]);
 }
 
+/** The channel that a path names. */
+export function nameIn(path: string): string {
+  return path.split("/")[1]!;
+}
+
 /** The data of a channel's events: `<channel>:<place>`, and then whatever makes it long. */
 export function dataOf(channel: string, place: number, filling = ""): string {
   return `${channel}:${place}:${filling}`;

@@ -6,7 +6,7 @@ import { EventSource as NpmEventSource } from "eventsource";
 import { createParser } from "eventsource-parser";
 import { EventSource as UndiciEventSource } from "undici";
 import { within } from "../support/inbox.ts";
-import { Journal, type Received } from "./journal.ts";
+import { Journal, nameIn, type Received } from "./journal.ts";
 
 /**
  * Milliseconds after which somebody is taken to hang: some clients wait for 3 s before they come
@@ -41,11 +41,6 @@ export abstract class Reader {
     this.journal.take(received);
     this.#arrivals.emit("arrival");
   }
-}
-
-/** A path names the channel. */
-function nameIn(path: string): string {
-  return path.slice(1);
 }
 
 /** How to make one. */
