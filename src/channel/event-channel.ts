@@ -135,17 +135,16 @@ export class EventChannel<Events = DefaultEvents> extends EventTarget {
       return member.joined;
     }
     const hasLog = this.#catchUp !== undefined;
-    if (hasLog && delivery.feeders?.some((feeder) => feeder.hasLog)) {
+    // Also if there is no place for it: the id that its client has is not its own.
+    delivery.feeders ??= [];
+    if (hasLog && delivery.feeders.some((feeder) => feeder.hasLog)) {
       throw new TypeError(
         'Cannot add "events": it is in a channel with a log already, and its client has one last ' +
           "id only; use one channel with topics, or delete it from the other first",
       );
     }
-    if (this.#end) {
-      // It ends as a member would: the id that its client brought is not its alone.
-      delivery.feeders ??= [];
-      void this.#end(events, Math.random());
-    } else if (this.size >= this.#maxEndpoints) {
+    if (this.#end) void this.#end(events, Math.random());
+    else if (this.size >= this.#maxEndpoints) {
       // Not 503, after which an EventSource never comes back.
       delivery.end("channel-full", formatRetry(pickTime(FULL_RETRY_MS, Math.random())));
     }

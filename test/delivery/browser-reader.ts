@@ -1,5 +1,5 @@
 import type { Page } from "puppeteer-core";
-import { Journal, type Received } from "./journal.ts";
+import { Journal, nameIn, type Received } from "./journal.ts";
 import { Reader } from "./readers.ts";
 
 /** What the page keeps of one source; this part of the module's types exists in the browser. */
@@ -20,7 +20,7 @@ export class BrowserReader extends Reader {
   #known = 0;
 
   constructor(page: Page, url: string, cursor: string) {
-    super(new Journal("a", cursor), cursor);
+    super(new Journal(nameIn(new URL(url).pathname), cursor), cursor);
     this.#page = page;
     this.#name = url;
     this.#opened = page.evaluate(open, url);

@@ -3,16 +3,14 @@ import { within } from "../support/inbox.ts";
 import { type CutKind, Line } from "../support/line.ts";
 import { seed } from "../support/seed.ts";
 import { ChannelServer, type ServerKind } from "./channel-server.ts";
-import type { CreateReader, Reader } from "./readers.ts";
+import { Feed } from "./feed.ts";
+import { type CreateReader, PATIENCE_MS, type Reader } from "./readers.ts";
 
 /** Events that clients have missed when they come, and events that come when they are there. */
 const MISSED = 10;
 const LIVE = 10;
 /** Events that come while clients are on their way back. */
 const MEANWHILE = 5;
-
-/** Milliseconds in which everybody is back: some wait for 3 s, and machines are slow. */
-const PATIENCE_MS = 20_000;
 
 const endpoint = {
   // No rest for clients that know what they should do.
@@ -56,28 +54,29 @@ export async function cutEverywhere(plan: CutPlan): Promise<number> {
 }
 
 async function start(kind: ServerKind, onVisit: () => void = () => {}) {
-  const server = await ChannelServer.start(kind, { endpoint, onVisit });
-  const cursor = await server.publish();
-  for (let i = 0; i < MISSED; i++) await server.publish();
-  return { server, cursor };
+  const feed = Feed.of();
+  const server = await ChannelServer.start(kind, feed, { endpoint, onVisit });
+  const cursor = await feed.publish();
+  for (let i = 0; i < MISSED; i++) await feed.publish();
+  return { feed, server, cursor };
 }
 
 /** Some of them within one turn of the event loop. */
-async function publishLive(server: ChannelServer): Promise<void> {
+async function publishLive(feed: Feed): Promise<void> {
   for (let i = 0; i < LIVE; i++) {
-    void server.publish();
+    void feed.publish();
     if (i % 2 === 0) await new Promise((resolve) => setImmediate(resolve));
   }
 }
 
 /** How long the stream is for a client that is not cut off. */
 async function measure({ kind, createReader }: CutPlan): Promise<number> {
-  const { server, cursor } = await start(kind);
+  const { feed, server, cursor } = await start(kind);
   const line = await Line.to(server.port);
   const reader = createReader(line.port, cursor);
-  await reader.until(server.published);
-  await publishLive(server);
-  await reader.until(server.published);
+  await reader.until(feed.published);
+  await publishLive(feed);
+  await reader.until(feed.published);
   const { bytes } = line;
   reader.close();
   line.close();
@@ -90,9 +89,9 @@ async function cutAt(offsets: number[], { kind, how, createReader }: CutPlan): P
   let visits = 0;
   let tellBack!: () => void;
   const areBack = new Promise<void>((resolve) => (tellBack = resolve));
-  const { server, cursor } = await start(kind, () => {
+  const { feed, server, cursor } = await start(kind, () => {
     visits++;
-    if (visits > offsets.length && visits % every === 0) void server.publish();
+    if (visits > offsets.length && visits % every === 0) void feed.publish();
     if (visits === 2 * offsets.length) tellBack();
   });
   const victims: Victim[] = [];
@@ -101,12 +100,12 @@ async function cutAt(offsets: number[], { kind, how, createReader }: CutPlan): P
     const cut = line.cutNext(offset, how);
     victims.push({ offset, line, cut, reader: createReader(line.port, cursor) });
   }
-  const began = server.published;
+  const began = feed.published;
   await Promise.all(victims.map(({ cut, reader }) => Promise.race([cut, reader.until(began)])));
-  await publishLive(server);
+  await publishLive(feed);
   await within(areBack, `reconnect of everybody, but ${visits} visits`, PATIENCE_MS);
-  await server.publish();
-  const last = server.published;
+  await feed.publish();
+  const last = feed.published;
   await Promise.all(
     victims.map(({ reader, offset }) => reader.until(last, `client that was cut at ${offset}`)),
   );

@@ -2,35 +2,33 @@ import { once } from "node:events";
 import http, { type IncomingMessage, type ServerResponse } from "node:http";
 import http2, { type ServerHttp2Session } from "node:http2";
 import type { AddressInfo, Server } from "node:net";
-import {
-  EventChannel,
-  type EventChannelOptions,
-  EventEndpoint,
-  type EventEndpointOptions,
-} from "../../src/index.ts";
+import { EventEndpoint, type EventEndpointOptions } from "../../src/index.ts";
 import { bridge } from "../support/fetch-bridge.ts";
-import { dataOf } from "./journal.ts";
+import type { Feed } from "./feed.ts";
+import { nameIn } from "./journal.ts";
+import type { Channel } from "./splice-world.ts";
 
 export type ServerKind = "node:http" | "fetch" | "h2c";
 
 export interface ChannelServerOptions {
-  channel?: EventChannelOptions;
-  endpoint?: EventEndpointOptions;
-  /** Is told of each request's endpoint and path, before that joins the channel. */
-  onVisit?: (events: EventEndpoint, path: string) => void;
+  endpoint?: EventEndpointOptions | undefined;
+  /** Is told of each request's endpoint and path, before that joins its channel. */
+  onVisit?: ((events: EventEndpoint, path: string) => void) | undefined;
 }
 
-/** A server whose requests all join one channel, the events of which count up from 1. */
+/** A server whose requests join the channel that their path names, or the only one. */
 export class ChannelServer {
-  readonly channel: EventChannel;
-  /** How many events there are. */
-  published = 0;
+  readonly #feeds: readonly Feed<Channel>[];
   readonly #server: Server;
   readonly #options: ChannelServerOptions;
   readonly #sessions = new Set<ServerHttp2Session>();
 
-  private constructor(kind: ServerKind, options: ChannelServerOptions) {
-    this.channel = new EventChannel(options.channel);
+  private constructor(
+    kind: ServerKind,
+    feeds: readonly Feed<Channel>[],
+    options: ChannelServerOptions,
+  ) {
+    this.#feeds = feeds;
     this.#options = options;
     const serveNode = (req: IncomingMessage, res: ServerResponse) =>
       this.#join(new EventEndpoint(req, res, options.endpoint), req.url!);
@@ -50,8 +48,12 @@ export class ChannelServer {
     });
   }
 
-  static async start(kind: ServerKind, options: ChannelServerOptions = {}): Promise<ChannelServer> {
-    const server = new ChannelServer(kind, options);
+  static async start(
+    kind: ServerKind,
+    feeds: Feed<Channel> | readonly Feed<Channel>[],
+    options: ChannelServerOptions = {},
+  ): Promise<ChannelServer> {
+    const server = new ChannelServer(kind, [feeds].flat(), options);
     // Many come at the same time.
     server.#server.listen({ port: 0, host: "127.0.0.1", backlog: 4_096 });
     await once(server.#server, "listening");
@@ -60,11 +62,6 @@ export class ChannelServer {
 
   get port(): number {
     return (this.#server.address() as AddressInfo).port;
-  }
-
-  /** Sends the next event; its id. */
-  publish(filling?: string): Promise<string> {
-    return this.channel.send(dataOf("a", ++this.published, filling));
   }
 
   /** Breaks everything off. */
@@ -79,8 +76,10 @@ export class ChannelServer {
     await new Promise((resolve) => this.#server.close(resolve));
   }
 
-  #join(events: EventEndpoint, path: string): void {
-    this.#options.onVisit?.(events, path);
-    void this.channel.add(events);
+  #join(events: EventEndpoint, url: string): void {
+    const { pathname } = new URL(url, "http://127.0.0.1");
+    const feed = this.#feeds.find(({ name }) => name === nameIn(pathname)) ?? this.#feeds[0]!;
+    this.#options.onVisit?.(events, pathname);
+    void feed.channel.add(events, {});
   }
 }

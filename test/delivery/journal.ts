@@ -20,6 +20,11 @@ export function sequenceOf(id: string): number {
   return Number(/-(\d+)$/.exec(id)?.[1]);
 }
 
+/** The channel that a path names. */
+export function nameIn(path: string): string {
+  return path.split("/")[1]!;
+}
+
 /** The data of a channel's events: `<channel>:<place>`, and then whatever makes it long. */
 export function dataOf(channel: string, place: number, filling = ""): string {
   return `${channel}:${place}:${filling}`;
@@ -97,4 +102,17 @@ export class Journal {
     }
     this.#position = Math.max(this.#position ?? to, to);
   }
+}
+
+/** What the sum of faults should be. */
+export const FAULTLESS = { lost: 0, doubled: 0, reordered: 0, foreign: 0, resyncs: 0 };
+
+/** What is wrong with what all of them got, and how often something was announced to be missing. */
+export function sumFaults(journals: readonly Journal[]): Faults & { resyncs: number } {
+  const sum = { lost: 0, doubled: 0, reordered: 0, foreign: 0, resyncs: 0 };
+  for (const { faults, resyncs } of journals) {
+    for (const name of Object.keys(faults) as (keyof Faults)[]) sum[name] += faults[name];
+    sum.resyncs += resyncs.length;
+  }
+  return sum;
 }

@@ -11,7 +11,7 @@ export class NaiveChannel implements Channel {
   readonly #order: "replay first" | "listen first";
   readonly #members = new Set<EventStream>();
 
-  constructor(log: EventLog, order: "replay first" | "listen first") {
+  constructor(log: EventLog, order: "replay first" | "listen first" = "replay first") {
     this.#log = log;
     this.#order = order;
     const entry = (entry: LogEntry) => {
@@ -28,8 +28,8 @@ export class NaiveChannel implements Channel {
     return true;
   }
 
-  async send(data: string): Promise<unknown> {
-    return this.#log.append({ data });
+  async send(data: string): Promise<string> {
+    return (await this.#log.append({ data })).id;
   }
 
   async close(): Promise<void> {

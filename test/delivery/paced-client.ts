@@ -69,6 +69,8 @@ export class PacedClient {
   /** The id that it would bring. */
   cursor: string;
   stream: EventStream | undefined;
+  /** The reconnection times that it was told. */
+  readonly retries: number[] = [];
   readonly #flows: boolean;
   readonly #options: EventEndpointOptions;
   #sink: PacedSink | undefined;
@@ -93,6 +95,7 @@ export class PacedClient {
         this.cursor = id;
         this.journal.take({ type, data, lastEventId: id });
       },
+      onRetry: (retry) => this.retries.push(retry),
     });
     this.#sink = new PacedSink((text) => parser.feed(text), this.#flows);
     this.stream = new PacedStream(this.#sink, this.cursor, this.#options);

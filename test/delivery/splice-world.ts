@@ -8,7 +8,7 @@ import { PacedClient } from "./paced-client.ts";
 /** The part of a channel that has a seam. */
 export interface Channel {
   add(stream: EventStream, options: { topics?: string[] }): Promise<boolean>;
-  send(data: string, fields: { topic?: string | undefined }): Promise<unknown>;
+  send(data: string, fields: { topic?: string | undefined }): Promise<string>;
   close(): Promise<void>;
 }
 

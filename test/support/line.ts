@@ -21,22 +21,29 @@ export class Line {
   readonly #server: Server;
   #cutNext: Cut | undefined;
   readonly #pairs = new Set<Pair>();
+  #target: number;
 
-  private constructor(server: Server) {
+  private constructor(server: Server, target: number) {
     this.#server = server;
+    this.#target = target;
   }
 
   /** Opens a port of its own, that leads to another one. */
   static async to(port: number): Promise<Line> {
     const server = createServer({ noDelay: true });
-    const line = new Line(server);
-    server.on("connection", (client) => line.#connect(client, port));
+    const line = new Line(server, port);
+    server.on("connection", (client) => line.#connect(client));
     await once(server.listen(0, "127.0.0.1"), "listening");
     return line;
   }
 
   get port(): number {
     return (this.#server.address() as AddressInfo).port;
+  }
+
+  /** From now on, new connections lead to another port. */
+  leadTo(port: number): void {
+    this.#target = port;
   }
 
   /** From now on, what the server says on the present connections does not arrive. */
@@ -70,8 +77,8 @@ export class Line {
     this.cut("reset");
   }
 
-  #connect(client: Socket, port: number): void {
-    const upstream = connect({ port, host: "127.0.0.1", noDelay: true });
+  #connect(client: Socket): void {
+    const upstream = connect({ port: this.#target, host: "127.0.0.1", noDelay: true });
     const pair = { client, upstream };
     this.#pairs.add(pair);
     // Resets are what this is for.
