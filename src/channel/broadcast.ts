@@ -2,7 +2,6 @@ import { type ErrorStage, silence } from "../core/errors.ts";
 import { isObjectWith } from "../core/events.ts";
 import { formatMessage, readFields } from "../core/frame.ts";
 import { SharedText, type Text } from "../core/shared-text.ts";
-import { sendShared } from "../core/stream.ts";
 import { Audience } from "./audience.ts";
 import type { LogEntry } from "./event-log.ts";
 import type { EventFilter, Member } from "./member.ts";
@@ -20,6 +19,8 @@ export class Broadcast {
   readonly #audience = new Audience();
   /** As long as a log keeps an entry, it is not formatted again. */
   readonly #frames = new WeakMap<LogEntry, SharedText>();
+  /** What was sent last. */
+  #sent: { readonly entry: LogEntry; readonly frame: SharedText | undefined } | undefined;
   #ready: { readonly id: string; readonly frame: SharedText } | undefined;
 
   constructor(report: Report) {
@@ -66,7 +67,11 @@ export class Broadcast {
   /** Brings an entry to one member, if it is for that one. */
   send(member: Member, entry: LogEntry): void {
     if (!member.follows(entry.topic) || !this.#passes(member, entry)) return;
-    const frame = this.#frames.get(entry) ?? this.#format(entry);
+    // One entry goes to many members: its frame is looked up for the first of them.
+    if (this.#sent?.entry !== entry) {
+      this.#sent = { entry, frame: this.#frames.get(entry) ?? this.#format(entry) };
+    }
+    const { frame } = this.#sent;
     if (frame) this.#send(member, frame, entry.id);
   }
 
@@ -90,7 +95,7 @@ export class Broadcast {
   }
 
   #send(member: Member, frame: Text, id: string): void {
-    sendShared(member.stream, frame, id || undefined);
+    member.delivery.accept(frame, id || undefined);
     if (id) member.cursor = id;
   }
 
