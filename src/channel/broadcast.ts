@@ -2,7 +2,6 @@ import { type ErrorStage, silence } from "../core/errors.ts";
 import { isObjectWith } from "../core/events.ts";
 import { formatMessage, type FrameFields, readFields } from "../core/frame.ts";
 import { SharedText } from "../core/shared-text.ts";
-import { sendShared } from "../core/stream.ts";
 import { Audience } from "./audience.ts";
 import type { LogEntry } from "./event-log.ts";
 import type { EventFilter, Member } from "./member.ts";
@@ -27,6 +26,8 @@ export class Broadcast {
   readonly #audience = new Audience();
   /** As long as a log keeps an entry, it is not formatted again. */
   readonly #frames = new WeakMap<LogEntry, Frame>();
+  /** What was sent last. */
+  #sent: { readonly entry: LogEntry; readonly frame: Frame | undefined } | undefined;
   #ready: Frame | undefined;
 
   constructor(report: Report) {
@@ -73,22 +74,26 @@ export class Broadcast {
   /** Brings an entry to one member, if it is for that one. */
   send(member: Member, entry: LogEntry): void {
     if (!member.follows(entry.topic) || !this.#passes(member, entry)) return;
-    const frame = this.#frames.get(entry) ?? this.#format(entry);
-    if (frame) sendShared(member.stream, frame.text, frame.id);
+    // One entry goes to many members: its frame is looked up for the first of them.
+    if (this.#sent?.entry !== entry) {
+      this.#sent = { entry, frame: this.#frames.get(entry) ?? this.#format(entry) };
+    }
+    const { frame } = this.#sent;
+    if (frame) member.delivery.accept(frame.text, frame.id);
   }
 
   /** Tells one member the current id, so that a drop from here on loses nothing. */
   greet(member: Member): void {
     const id = this.lastId || undefined;
     if (!this.#ready || this.#ready.id !== id) this.#ready = createCursorFrame("ready", "", id);
-    sendShared(member.stream, this.#ready.text, id);
+    member.delivery.accept(this.#ready.text, id);
   }
 
   /** Tells one member that it may have missed something, and from where it goes on. */
   resync(member: Member): void {
     const data = JSON.stringify({ lastEventId: member.stream.lastEventId });
     const { text, id } = createCursorFrame("resync", data, this.lastId || undefined);
-    sendShared(member.stream, text, id);
+    member.delivery.accept(text, id);
   }
 
   /** Calls back for every live member. */

@@ -31,6 +31,8 @@ export class Delivery implements SinkOwner, Deadline, TurnTask {
   dueAt = Infinity;
   /** What ended it; `undefined` while it is open. */
   code: CloseCode | undefined;
+  /** What the client brought, then what was accepted last. */
+  lastEventId = "";
   /** Whether nothing is on its way any more. */
   isOver = false;
   /** Its places in channels; `undefined` until it has had one. */
@@ -89,8 +91,8 @@ export class Delivery implements SinkOwner, Deadline, TurnTask {
     this.#schedule();
   }
 
-  /** Accepts a frame, unless the client is gone or turns out to be too slow. */
-  accept(frame: Text): boolean {
+  /** Accepts a frame, and its id if it has one, unless the client is gone or turns out to be too slow. */
+  accept(frame: Text, id?: string): boolean {
     const limit = this.#options.maxBufferedAmount;
     if (frame.length * 3 > limit) {
       this.#largest = Math.max(this.#largest, bytesOf(frame).length);
@@ -108,6 +110,7 @@ export class Delivery implements SinkOwner, Deadline, TurnTask {
     this.#accepted = true;
     if (!this.#outbox) this.#scheduler.afterTurn(this);
     this.#outbox = joinTexts(this.#outbox, frame);
+    if (id !== undefined) this.lastEventId = id;
     return true;
   }
 
@@ -166,11 +169,11 @@ export class Delivery implements SinkOwner, Deadline, TurnTask {
   }
 
   /** Writes what was collected. */
-  onTurnEnd(): void {
+  onTurnEnd(now = performance.now()): void {
     const text = this.#outbox;
     this.#outbox = "";
     if (!text) return;
-    this.#lastOutputAt = performance.now();
+    this.#lastOutputAt = now;
     this.#sink.write(text);
     this.#watchWaiting();
   }
@@ -208,7 +211,8 @@ export class Delivery implements SinkOwner, Deadline, TurnTask {
   /** Is more than this waiting, even after all of it was offered to the system? */
   #exceeds(limit: number): boolean {
     // Not measured: one UTF-16 unit is at most three bytes.
-    if (this.#sink.bufferedAmount + this.#outbox.length * 3 <= limit) return false;
+    const waiting = this.#isDirty ? this.#sink.bufferedAmount : 0;
+    if (waiting + this.#outbox.length * 3 <= limit) return false;
     // So that a burst within one turn makes no client slow.
     this.onTurnEnd();
     return this.#sink.bufferedAmount > limit;

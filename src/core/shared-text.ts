@@ -1,15 +1,16 @@
 import { encodeText } from "./frame.ts";
+import { findScheduler, type TurnTask } from "./scheduler.ts";
 
 /**
  * Text that goes to many clients. What a sink makes of it (its bytes, a chunk) is made once,
  * however many they are.
  */
-export class SharedText {
+export class SharedText implements TurnTask {
   readonly #text: string;
   readonly #forms = new Map<unknown, unknown>();
-  /** What was appended last, and the result. Weakly: it is of use for one turn only. */
+  /** What was appended in this turn, and the result. */
   #appended: SharedText | undefined;
-  #sum: WeakRef<SharedText> | undefined;
+  #sum: SharedText | undefined;
 
   constructor(text: string) {
     this.#text = text;
@@ -33,13 +34,15 @@ export class SharedText {
 
   /** This text and then the other: the same object for everybody who gets both in one turn. */
   concat(other: SharedText): SharedText {
-    let sum = this.#appended === other ? this.#sum?.deref() : undefined;
-    if (!sum) {
-      sum = new SharedText(this.#text + other.#text);
-      this.#appended = other;
-      this.#sum = new WeakRef(sum);
-    }
-    return sum;
+    if (this.#sum && this.#appended === other) return this.#sum;
+    if (!this.#sum) findScheduler().afterTurn(this);
+    this.#appended = other;
+    return (this.#sum = new SharedText(this.#text + other.#text));
+  }
+
+  /** Nobody will get both from now on: a text may be kept long, but not what began with it. */
+  onTurnEnd(): void {
+    this.#appended = this.#sum = undefined;
   }
 }
 

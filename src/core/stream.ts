@@ -24,7 +24,6 @@ import { readHeaders } from "./headers.ts";
 import { readOptions, type StreamOptions } from "./options.ts";
 import { pipeSource } from "./pipe.ts";
 import { readLastEventId, type RequestInfo } from "./request.ts";
-import type { Text } from "./shared-text.ts";
 import type { Sink } from "./sink.ts";
 import type {
   CloseOptions,
@@ -44,9 +43,6 @@ export let failStream: (stream: EventStream<never>, error: unknown, stage: Error
 /** What brings a stream's frames to its client. For the package, not for users. */
 export let deliveryOf: (stream: EventStream<never>) => Delivery;
 
-/** Hands on a frame that others get as well. For the package, not for users. */
-export let sendShared: (stream: EventStream<never>, frame: Text, id?: string) => boolean;
-
 /**
  * One event stream to one client, over whatever sink: the state machine that `EventEndpoint` is
  * built on. It is open until the first reason to end it, and says so exactly once.
@@ -58,7 +54,6 @@ export abstract class EventStream<
   readonly #delivery: Delivery;
   /** Whether listeners can have been added: an end before that is told later. */
   #constructed = false;
-  #lastEventId = "";
   /** The text given with what ended the stream. */
   #reason = "";
   /** For those who wait for the end; made when somebody asks for it. */
@@ -71,7 +66,6 @@ export abstract class EventStream<
       if (isObjectWith(stream, "closed") && #delivery in stream) return stream.#delivery;
       throw invalid("events", "must be an EventEndpoint", stream);
     };
-    sendShared = (stream, frame, id) => stream.#accept(frame, id);
   }
 
   protected constructor(sink: Sink, request: RequestInfo, options: EventEndpointOptions = {}) {
@@ -82,7 +76,9 @@ export abstract class EventStream<
     this.#options = readOptions(given);
     const headers = readHeaders(given.headers);
     const { signal, reconnectionTime, highWaterMark } = this.#options;
-    const isRefused = this.#refuses(readLastEventId(request, lastEventIdParams));
+    const lastEventId = readLastEventId(request, lastEventIdParams);
+    const isClosing = readClosingId(lastEventId);
+    const isRefused = isClosing ?? isClosedClient(this.#options, lastEventId);
     let unfollow: (() => void) | undefined;
     const delivery = new Delivery(sink, this.#options, async (code, wasClean) => {
       unfollow?.();
@@ -92,6 +88,8 @@ export abstract class EventStream<
       super.dispatchEvent(new CloseEvent("close", { code, reason: this.#reason, wasClean }));
     });
     this.#delivery = delivery;
+    // One of ours is none of the application's.
+    if (isClosing === undefined) delivery.lastEventId = lastEventId;
 
     if (isRefused) delivery.code = "refused";
     else if (request.method === "HEAD") delivery.code = "closed";
@@ -110,7 +108,7 @@ export abstract class EventStream<
    * brought, then the id that was sent last. `""` if none.
    */
   get lastEventId(): string {
-    return this.#lastEventId;
+    return this.#delivery.lastEventId;
   }
 
   /** `true` from the moment nothing more can be sent, whoever ended the stream. */
@@ -162,7 +160,7 @@ export abstract class EventStream<
    * @throws TypeError as {@link send}
    */
   dispatchMessage(data: unknown): boolean {
-    return !this.closed && this.#accept(this.#format(data, readFields(null)), undefined);
+    return !this.closed && this.#delivery.accept(this.#format(data, readFields(null)));
   }
 
   /**
@@ -188,7 +186,7 @@ export abstract class EventStream<
     if (!payload) return super.dispatchEvent(event);
     const fields = readFields(payload);
     const frame = this.#format(payload.data, fields);
-    return super.dispatchEvent(event) && this.#accept(frame, fields.id);
+    return super.dispatchEvent(event) && this.#delivery.accept(frame, fields.id);
   }
 
   /**
@@ -238,7 +236,7 @@ export abstract class EventStream<
       this.#delivery.end(noReconnect ? "no-reconnect" : "closed", lastFrame);
       // In a channel, others have the same id.
       if (noReconnect && !this.#delivery.feeders) {
-        markClosedClient(this.#options, this.#lastEventId);
+        markClosedClient(this.#options, this.lastEventId);
       }
     }
     return (this.#finished ??= this.#delivery.isOver
@@ -252,19 +250,12 @@ export abstract class EventStream<
   }
 
   #send(data: unknown, fields: FrameFields): Promise<boolean> {
-    this.#accept(this.#format(data, fields), fields.id);
+    this.#delivery.accept(this.#format(data, fields), fields.id);
     return this.#delivery.whenDrained();
   }
 
   #format(data: unknown, fields: FrameFields): string {
     return formatMessage(serializeData(data, this.#options.serialize), fields);
-  }
-
-  #accept(frame: Text, id: string | undefined): boolean {
-    // The serializer or a listener may have closed the endpoint.
-    if (this.closed || !this.#delivery.accept(frame)) return false;
-    if (id !== undefined) this.#lastEventId = id;
-    return true;
   }
 
   /**
@@ -273,14 +264,6 @@ export abstract class EventStream<
    */
   #formatGoodbye(retry?: number): string {
     return formatMessage("", { event: this.#options.closeEvent, id: createClosingId(), retry });
-  }
-
-  /** Decides on 204, and takes over the id that the client brought unless it is one of ours. */
-  #refuses(id: string): boolean {
-    const isClosing = readClosingId(id);
-    if (isClosing !== undefined) return isClosing;
-    this.#lastEventId = id;
-    return isClosedClient(this.#options, id);
   }
 
   #fail(error: unknown, stage: ErrorStage): void {

@@ -6,7 +6,7 @@ import type { NodeResponse } from "./types.ts";
 export interface BareResponse extends NodeResponse {
   readonly socket: Socket;
   readonly chunkedEncoding: boolean;
-  readonly outputData: readonly unknown[];
+  readonly outputSize: number;
   readonly writableEnded: boolean;
   readonly writableCorked: number;
   readonly _headerSent: boolean;
@@ -46,7 +46,7 @@ export function isBare(response: NodeResponse, nativeWrite: unknown): response i
     !res.writableEnded &&
     (res.socket as { _httpMessage?: unknown } | null)?._httpMessage === res &&
     res.socket.writable &&
-    res.outputData.length === 0 &&
+    res.outputSize === 0 &&
     res.writableCorked === 0
   );
 }

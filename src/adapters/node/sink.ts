@@ -107,15 +107,24 @@ export class ResponseSink implements Sink {
       return this.#writeThrough(isShared ? text.as(toBuffer) : toBuffer(text));
     }
     const { socket, chunkedEncoding } = res;
-    if (isShared) {
-      socket.write(text.as(chunkedEncoding ? toChunk : toBuffer), this.#onWritten);
-      return;
-    }
+    if (isShared) return this.#writeRaw(socket, text.as(chunkedEncoding ? toChunk : toBuffer));
     // ASCII leaves fastest as a latin1 string. Other text is encoded here, because streams take the
     // units of a string for bytes.
     const bytes = Buffer.byteLength(text);
     const chunk = chunkedEncoding ? `${bytes.toString(16)}\r\n${text}\r\n` : text;
-    socket.write(bytes === text.length ? chunk : Buffer.from(chunk), "latin1", this.#onWritten);
+    this.#writeRaw(socket, bytes === text.length ? chunk : Buffer.from(chunk));
+  }
+
+  /** Writes to the socket. Mostly the system takes all of it at once, and nobody is called back. */
+  #writeRaw(socket: Socket, bytes: string | Buffer): void {
+    // TLS always takes its time.
+    if (socket.writableLength > 0 || "encrypted" in socket) {
+      socket.write(bytes, "latin1", this.#onWritten);
+      return;
+    }
+    socket.write(bytes, "latin1");
+    // Nothing, behind what waits: the end of the wait, or a failure, is told.
+    if (socket.writableLength > 0 || socket.errored) socket.write("", this.#onWritten);
   }
 
   /** Writes to a response that does more with it, or has something before it, than framing. */
