@@ -9,7 +9,8 @@ import {
   serializeData,
 } from "../../src/core/frame.ts";
 import { parsers } from "../support/parsers.ts";
-import { hostileText, normalizeData, toWellFormed } from "../support/seed.ts";
+import { reportProgress } from "../support/progress.ts";
+import { hostileText, normalizeData, runsOf, toWellFormed } from "../support/seed.ts";
 
 const frame = (data: string, fields?: unknown) => formatMessage(data, readFields(fields));
 
@@ -202,7 +203,9 @@ describe("serializeData", () => {
   });
 });
 
-describe.each(Object.entries(parsers))("one call is one event to %s", (_name, parse) => {
+describe.each(Object.entries(parsers))("one call is one event to %s", (name, parse) => {
+  const numRuns = runsOf("frames");
+  const timeout = 20_000 + numRuns * 2;
   const nonce = { type: "nonce", data: "nonce", lastEventId: "nonce" };
   const nonceFrame = frame("nonce", { id: "nonce", event: "nonce" });
   const messages = fc.record({
@@ -212,7 +215,8 @@ describe.each(Object.entries(parsers))("one call is one event to %s", (_name, pa
     retry: fc.option(fc.oneof(fc.nat(), fc.double(), hostileText)),
   });
 
-  it("or it throws, and nothing of it is written", async () => {
+  it("or it throws, and nothing of it is written", { timeout }, async () => {
+    const progress = reportProgress(`messages to ${name}`, numRuns);
     await fc.assert(
       fc.asyncProperty(messages, fc.array(fc.nat(200)), async ({ data, ...fields }, cuts) => {
         let text = "";
@@ -232,18 +236,23 @@ describe.each(Object.entries(parsers))("one call is one event to %s", (_name, pa
         // What was accepted is an integer; -0 is written as 0.
         const accepted = text !== "" && fields.retry !== null;
         expect(retries).toEqual(accepted ? [Number(fields.retry) + 0] : []);
+        progress();
       }),
+      { numRuns },
     );
   });
 
-  it("and a comment is none", async () => {
+  it("and a comment is none", { timeout }, async () => {
+    const progress = reportProgress(`comments to ${name}`, numRuns);
     await fc.assert(
       fc.asyncProperty(hostileText, fc.array(fc.nat(200)), async (comment, cuts) => {
         const text = nonceFrame + formatComment(comment) + nonceFrame;
         const { events, retries } = await parse(cut(text, cuts));
         expect(events).toEqual([nonce, nonce]);
         expect(retries).toEqual([]);
+        progress();
       }),
+      { numRuns },
     );
   });
 });

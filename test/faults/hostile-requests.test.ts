@@ -15,11 +15,11 @@ import { type Answers, readAnswers } from "../support/http-answers.ts";
 import { within } from "../support/inbox.ts";
 import { type ProcessWatch, settle, watchProcess } from "../support/process-watch.ts";
 import { RawClient } from "../support/raw.ts";
-import "../support/seed.ts";
+import { reportProgress } from "../support/progress.ts";
+import { runsOf } from "../support/seed.ts";
 import { type Attack, get, randomAttack, TABLE } from "./attacks.ts";
 
-/** Random requests for each server; `FC_RUNS` sets it, `SOAK` makes it a million in all. */
-const RUNS = Number(process.env["FC_RUNS"] ?? (process.env["SOAK"] ? 500_000 : 1_000));
+const RUNS = runsOf("requests");
 /** What anything may be answered with. */
 const ALLOWED = [100, 200, 204, 400, 413, 417, 431];
 /** How many of them are under way at once. */
@@ -94,7 +94,7 @@ async function attack(
   return read();
 }
 
-describe.each(Object.entries(FORMS))("a %s server", (_form, listen) => {
+describe.each(Object.entries(FORMS))("a %s server", (form, listen) => {
   const servers: Server[] = [];
   const sockets = new Set<Socket>();
   let watch: ProcessWatch;
@@ -182,6 +182,7 @@ describe.each(Object.entries(FORMS))("a %s server", (_form, listen) => {
     `survives ${RUNS} requests made up at random`,
     async () => {
       const seen = new Set<number>();
+      const progress = reportProgress(`requests to the ${form} server`, RUNS);
       const batch = fc.array(randomAttack, { minLength: BATCH, maxLength: BATCH });
       const property = fc.asyncProperty(batch, async (attacks) => {
         const answers = await Promise.all(
@@ -195,6 +196,7 @@ describe.each(Object.entries(FORMS))("a %s server", (_form, listen) => {
           }
         }
         expect({ crashes: watch.crashes, faults }).toEqual({ crashes: 0, faults: [] });
+        progress(BATCH);
       });
       await fc.assert(property, { numRuns: Math.ceil(RUNS / BATCH) });
       // Else they are too odd to be a test.

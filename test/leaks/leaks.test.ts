@@ -5,11 +5,12 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { countOf } from "../support/counts.ts";
 import { within } from "../support/inbox.ts";
+import { report as print } from "../support/progress.ts";
 import { findLeaks, type Plan, type Report } from "./plan.ts";
 
-/** Lifecycles of the proof; `SOAK` is how many to run instead. */
-const CYCLES = Number(process.env["SOAK"] ?? 2_000);
+const CYCLES = countOf("lifecycles");
 /** Deadline for one program: it takes some milliseconds for each lifecycle. */
 const limitMs = (cycles: number) => 60_000 + cycles * 20;
 
@@ -58,6 +59,7 @@ describe("after many lifecycles on every kind of server", () => {
       const { report, leaks } = await run({ subject: "EventEndpoint", cycles: CYCLES });
       expect(leaks, JSON.stringify(report)).toEqual([]);
       expect(report.opened).toBeGreaterThan(CYCLES * 0.9);
+      print(`${CYCLES} lifecycles: ${JSON.stringify(report)}`);
     },
     limitMs(CYCLES),
   );

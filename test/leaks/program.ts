@@ -10,6 +10,7 @@ import v8 from "node:v8";
 import { EventEndpoint, type EventEndpointOptions, MemoryClosedClients } from "../../src/index.ts";
 import { bridge } from "../support/fetch-bridge.ts";
 import { within } from "../support/inbox.ts";
+import { reportProgress } from "../support/progress.ts";
 import { watchTimers } from "../support/timers.ts";
 import { NaiveEndpoint } from "./naive-endpoint.ts";
 import type { Plan, Report } from "./plan.ts";
@@ -17,6 +18,7 @@ import type { Plan, Report } from "./plan.ts";
 const { subject, cycles, plant } = JSON.parse(process.argv[2]!) as Plan;
 const Subject = subject === "naive" ? NaiveEndpoint : EventEndpoint;
 
+const progress = reportProgress("lifecycles", cycles);
 const faults: string[] = [];
 for (const event of ["warning", "unhandledRejection", "uncaughtException"]) {
   (process as NodeJS.EventEmitter).on(event, (fault) => faults.push(`${event}: ${fault}`));
@@ -230,6 +232,7 @@ async function run(count: number): Promise<void> {
     while (next < count) {
       const index = next++ % lifecycles.length;
       await within(lifecycles[index]!(), `end of lifecycle ${index}`, 60_000);
+      progress();
     }
   };
   await Promise.all(Array.from({ length: 8 }, work));

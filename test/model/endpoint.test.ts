@@ -1,13 +1,14 @@
 import fc from "fast-check";
 import { describe, it } from "vitest";
 import { startFetch, startHttp1, startHttp2 } from "../contract/host.ts";
-import { seed } from "../support/seed.ts";
+import { reportProgress } from "../support/progress.ts";
+import { runsOf, seed } from "../support/seed.ts";
 import type { Model } from "./model.ts";
 import { type Operation, operations } from "./operations.ts";
 import { HostSystem, SinkSystem, type System } from "./system.ts";
 
-/** Sequences on the recording sink; real servers, which cost more, get a share of that. */
-const RUNS = fc.readConfigureGlobal().numRuns ?? 1000;
+/** Sequences on the recording sink; real servers get a share of that. */
+const RUNS = runsOf("sequences");
 
 class Step implements fc.AsyncCommand<Model, System> {
   readonly #op: Operation;
@@ -43,6 +44,7 @@ const OPEN = new Step({
 async function check(
   numRuns: number,
   create: () => { model: Model; real: System },
+  progress: () => void,
   firstSeed = seed,
 ): Promise<void> {
   const commands = fc.commands([operations.map((op) => new Step(op))], {
@@ -57,12 +59,20 @@ async function check(
     };
     await fc.asyncModelRun(setup, steps);
     await real.finish(model);
+    progress();
   });
   await fc.assert(property, { numRuns, seed: firstSeed });
 }
 
 describe("any sequence of operations ends where the model says", () => {
-  it("on a recording sink", () => check(RUNS, () => SinkSystem.create()), 20_000 + RUNS * 40);
+  it(
+    `on a recording sink, in ${RUNS} sequences`,
+    () => {
+      const progress = reportProgress("sequences on a recording sink", RUNS);
+      return check(RUNS, () => SinkSystem.create(), progress);
+    },
+    20_000 + RUNS * 40,
+  );
 
   const runs = Math.ceil(RUNS * 0.15);
   it.each([
@@ -71,13 +81,14 @@ describe("any sequence of operations ends where the model says", () => {
     ["Fetch", startFetch],
   ])(
     `on %s, in ${runs} sequences`,
-    async (_, start) => {
+    async (name, start) => {
+      const progress = reportProgress(`sequences on ${name}`, runs);
       // A server for some of them: Node 20 gives the memory of reset HTTP/2 streams never back, and
       // ends a session that has used up its `maxSessionMemory`.
       for (let done = 0; done < runs; done += 75) {
         const { host, create } = await HostSystem.start(start);
         try {
-          await check(Math.min(75, runs - done), create, seed + done);
+          await check(Math.min(75, runs - done), create, progress, seed + done);
         } finally {
           await host.close();
         }

@@ -297,15 +297,29 @@ export abstract class System {
   }
 
   #check(model: Model): void {
-    expect(this.#problems).toEqual([]);
-    expect(this.answers.map(({ result }) => result)).toEqual(model.results);
-    expect(this.events.closed).toBe(model.code !== undefined);
-    expect(this.events.signal.aborted).toBe(model.code !== undefined);
-    expect(this.events.lastEventId).toBe(model.lastEventId);
-    expect([...this.marks]).toEqual([...model.marks]);
-    expect(this.#errors).toBe(model.errors);
-    expect(this.#sources.reduce((sum, { returns }) => sum + returns, 0)).toBe(model.returns);
-    expect(this.#closeEvents.length).toBeLessThanOrEqual(1);
+    const isOver = model.code !== undefined;
+    // In one, because this is what a test takes its time for.
+    expect({
+      problems: this.#problems,
+      results: this.answers.map(({ result }) => result),
+      isClosed: this.events.closed,
+      isAborted: this.events.signal.aborted,
+      lastEventId: this.events.lastEventId,
+      marks: [...this.marks],
+      errors: this.#errors,
+      returns: this.#sources.reduce((sum, { returns }) => sum + returns, 0),
+      closesTwice: this.#closeEvents.length > 1,
+    }).toEqual({
+      problems: [],
+      results: model.results,
+      isClosed: isOver,
+      isAborted: isOver,
+      lastEventId: model.lastEventId,
+      marks: [...model.marks],
+      errors: model.errors,
+      returns: model.returns,
+      closesTwice: false,
+    });
     for (const event of this.#closeEvents) {
       expect(event).toMatchObject({ type: "close", code: model.code });
       if (model.isGone) expect(event.reason).toBe(model.closeEvents[0]!.reason);
@@ -374,9 +388,13 @@ export class SinkSystem extends System {
     // What is written in the turn that makes the client too slow may be dropped.
     if (model.code === "slow-client") expect(model.text.startsWith(this.text)).toBe(true);
     else expectSameText(this.text, model.text);
-    expect(this.sends).toEqual(model.sends);
+    const { sends, waiting, code } = model;
+    const { bufferedAmount } = this.events;
+    expect({ sends: this.sends, waiting: code ? waiting : bufferedAmount }).toEqual({
+      sends,
+      waiting,
+    });
     this.#checkEnds(model);
-    if (!model.code) expect(this.events.bufferedAmount).toBe(model.waiting);
   }
 
   /** The sink is told of the end once, unless it was the one that told. */
@@ -555,6 +573,7 @@ function hideClosingId(text: string): string {
 
 /** Megabytes make no readable difference. */
 function expectSameText(actual: string, expected: string): void {
-  if (actual !== expected) expect(actual.slice(0, 2000)).toBe(expected.slice(0, 2000));
+  if (actual === expected) return;
+  expect(actual.slice(0, 2000)).toBe(expected.slice(0, 2000));
   expect(actual.length).toBe(expected.length);
 }

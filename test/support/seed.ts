@@ -1,12 +1,18 @@
 import fc from "fast-check";
+import { countOf } from "./counts.ts";
 
 /**
  * Random tests print their seed. Set `FC_SEED` to run one again, `FC_RUNS` to run more of them.
  */
 export const seed = Number(process.env["FC_SEED"] ?? Date.now() % 2 ** 31);
 
-fc.configureGlobal({ seed, numRuns: Number(process.env["FC_RUNS"] ?? 1000) });
+fc.configureGlobal({ seed, numRuns: runsOf() });
 process.stdout.write(`fast-check seed: ${seed}\n`);
+
+/** How often a random test runs: as often as it has a count for, if nobody says otherwise. */
+export function runsOf(name?: Parameters<typeof countOf>[0]): number {
+  return Number(process.env["FC_RUNS"] ?? (name ? countOf(name) : 1000));
+}
 
 /** Text of the characters that event streams stumble over. */
 export const hostileText = fc

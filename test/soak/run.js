@@ -1,0 +1,38 @@
+/**
+ * Runs the suites of the soak with their full counts, and gives them half an hour: what takes longer
+ * is ended, all of it, and has failed.
+ */
+import { spawn } from "node:child_process";
+import { join } from "node:path";
+
+const LIMIT_MIN = 30;
+
+const root = join(import.meta.dirname, "../..");
+const start = performance.now();
+// In a group of its own, to be ended together with all that it starts.
+const child = spawn(
+  process.execPath,
+  [
+    join(root, "node_modules/vitest/vitest.mjs"),
+    "run",
+    ...["--config", join(import.meta.dirname, "vitest.config.ts")],
+    ...process.argv.slice(2),
+  ],
+  { cwd: root, stdio: "inherit", env: { ...process.env, SOAK: "1" }, detached: true },
+);
+const end = () => process.kill(-child.pid, "SIGKILL");
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, end);
+
+let isOver = false;
+const timer = setTimeout(() => {
+  isOver = true;
+  end();
+}, LIMIT_MIN * 60_000);
+
+child.on("exit", (code) => {
+  clearTimeout(timer);
+  const minutes = ((performance.now() - start) / 60_000).toFixed(1);
+  const result = isOver ? `NOT FINISHED within ${LIMIT_MIN} min` : code === 0 ? "passed" : "FAILED";
+  console.log(`\nSoak: ${result}, after ${minutes} min`);
+  process.exitCode = code === 0 ? 0 : 1;
+});

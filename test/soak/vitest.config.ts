@@ -1,0 +1,22 @@
+import { defineConfig } from "vitest/config";
+import config from "../../vitest.config.ts";
+
+/** Those suites that have full counts (test/support/counts.ts); run.js sets what asks for these. */
+export default defineConfig({
+  ...config,
+  test: {
+    ...config.test,
+    include: [
+      "test/core/frame.test.ts",
+      "test/faults/hostile-requests.test.ts",
+      "test/leaks/leaks.test.ts",
+      "test/load/*.test.ts",
+      "test/model/endpoint.test.ts",
+    ],
+    // Each test as it ends; what goes on meanwhile, the tests say themselves.
+    reporters: ["verbose"],
+    // Those with full counts have limits of their own.
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
+  },
+});
