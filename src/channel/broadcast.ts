@@ -2,6 +2,7 @@ import { type ErrorStage, silence } from "../core/errors.ts";
 import { isObjectWith } from "../core/events.ts";
 import { formatMessage, type FrameFields, readFields } from "../core/frame.ts";
 import { SharedText } from "../core/shared-text.ts";
+import { unpolluted } from "../core/unpolluted.ts";
 import { Audience } from "./audience.ts";
 import type { LogEntry } from "./event-log.ts";
 import type { EventFilter, Member } from "./member.ts";
@@ -104,7 +105,7 @@ export class Broadcast {
   /** What comes from a log may come from anywhere: it is checked like what users give. */
   #format(entry: LogEntry): Frame | undefined {
     try {
-      const { id, event, retry } = entry;
+      const { id, event, retry } = unpolluted(entry);
       const frame = createFrame(entry.data, readFields({ id: id || undefined, event, retry }));
       this.#frames.set(entry, frame);
       return frame;

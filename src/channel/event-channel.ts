@@ -11,6 +11,7 @@ import {
 import { pickTime, readTimes } from "../core/options.ts";
 import { deliveryOf, type EventStream } from "../core/stream.ts";
 import type { DefaultEvents } from "../core/types.ts";
+import { unpolluted } from "../core/unpolluted.ts";
 import { Broadcast } from "./broadcast.ts";
 import { CatchUp } from "./catch-up.ts";
 import type { EventLog, EventMessage, LogEntry } from "./event-log.ts";
@@ -65,14 +66,15 @@ export class EventChannel<Events = DefaultEvents> extends EventTarget {
   #closed: Promise<void> | undefined;
 
   /** @throws TypeError if an option is wrong */
-  constructor({
-    log = new MemoryEventLog(),
-    maxReplay = 10_000,
-    maxEndpoints = Infinity,
-    serialize = JSON.stringify,
-    onError,
-  }: EventChannelOptions = {}) {
+  constructor(options: EventChannelOptions = {}) {
     super();
+    const {
+      log = new MemoryEventLog(),
+      maxReplay = 10_000,
+      maxEndpoints = Infinity,
+      serialize = JSON.stringify,
+      onError,
+    } = unpolluted(options);
     for (const [name, value] of Object.entries({ maxReplay, maxEndpoints })) {
       const isAmount = typeof value === "number" && value >= 0;
       if (!isAmount) throw invalid(name, "must be a number that is not negative", value);
@@ -122,9 +124,10 @@ export class EventChannel<Events = DefaultEvents> extends EventTarget {
    */
   add<Endpoint extends EventStream<never>>(
     events: Endpoint,
-    { topics, filter }: MemberOptions<Endpoint> = {},
+    options: MemberOptions<Endpoint> = {},
   ): Promise<boolean> {
     const delivery = deliveryOf(events);
+    const { topics, filter } = unpolluted(options);
     const followed = readTopics(topics);
     if (filter !== undefined && typeof filter !== "function") {
       throw invalid("filter", "must be a function", filter);
@@ -216,11 +219,9 @@ export class EventChannel<Events = DefaultEvents> extends EventTarget {
    * @returns a promise for the moment when nothing is on its way to any member any more
    * @throws TypeError if `spread` is no range of times
    */
-  close({
-    noReconnect = false,
-    spread = [1_000, 10_000],
-  }: ChannelCloseOptions = {}): Promise<void> {
+  close(options: ChannelCloseOptions = {}): Promise<void> {
     if (this.#closed) return this.#closed;
+    const { noReconnect = false, spread = [1_000, 10_000] } = unpolluted(options);
     const times = readTimes("spread", spread);
     let settle!: () => void;
     this.#closed = new Promise((resolve) => (settle = resolve));
@@ -242,7 +243,7 @@ export class EventChannel<Events = DefaultEvents> extends EventTarget {
 
   #read(data: unknown, fields: FrameFields, given: unknown): Draft {
     // What is no object has none of these.
-    const { topic, transient } = Object(given) as ChannelFields;
+    const { topic, transient } = unpolluted(Object(given) as ChannelFields);
     if (this.#log && fields.id !== undefined) {
       throw invalid("id", "must be absent, because the channel's log gives the ids", fields.id);
     }
