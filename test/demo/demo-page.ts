@@ -186,9 +186,13 @@ export class DemoPage {
     await this.#page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: colorScheme }]);
   }
 
-  /** The width of all there is, which may be more than the window's. */
-  readWidth(): Promise<number> {
-    return this.#page.evaluate(() => document.documentElement.scrollWidth);
+  /** By how many pixels the page, and the lists in it, are wider than their place. */
+  readExcessWidths(): Promise<number[]> {
+    return this.#page.evaluate(() =>
+      [document.documentElement, ...document.querySelectorAll(".scroll")].map(
+        ({ scrollWidth, clientWidth }) => scrollWidth - clientWidth,
+      ),
+    );
   }
 
   /** What blinks or moves while the page connects. */
