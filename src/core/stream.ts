@@ -246,7 +246,7 @@ export abstract class EventStream<
 
   #accept(frame: string, id: string | undefined): boolean {
     // The serializer or a listener may have closed the endpoint.
-    if (this.closed || !this.#delivery.accept(frame)) return false;
+    if (!this.#delivery.accept(frame)) return false;
     if (id !== undefined) this.#lastEventId = id;
     return true;
   }
