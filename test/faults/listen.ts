@@ -21,7 +21,8 @@ export interface BareStream {
   readonly waiting: number;
   readonly isOpen: boolean;
   write(text: string): void;
-  destroy(): void;
+  /** Waits until what was written is taken, and for nothing else. */
+  drained(): Promise<unknown>;
 }
 
 /** Serves on the network, endpoints over Fetch too. */
@@ -79,15 +80,16 @@ function openBareNode(res: http.ServerResponse | Http2ServerResponse): BareStrea
       return !res.destroyed && !("stream" in res && res.stream.destroyed);
     },
     write: (text) => void (res as http.ServerResponse).write(text),
-    destroy: () => res.destroy(),
+    drained: () => new Promise((resolve) => res.once("drain", resolve)),
   };
 }
 
 function openBareFetch(signal: AbortSignal): BareStream & { readonly response: Response } {
   const encoder = new TextEncoder();
   let controller!: ReadableStreamDefaultController<Uint8Array>;
+  let onPull: ((value?: unknown) => void) | undefined;
   const body = new ReadableStream<Uint8Array>(
-    { start: (each) => void (controller = each) },
+    { start: (each) => void (controller = each), pull: () => onPull?.() },
     new ByteLengthQueuingStrategy({ highWaterMark: 0 }),
   );
   const write = (text: string) => controller.enqueue(encoder.encode(text));
@@ -101,6 +103,6 @@ function openBareFetch(signal: AbortSignal): BareStream & { readonly response: R
       return !signal.aborted;
     },
     write,
-    destroy: () => controller.error(new Error("destroyed")),
+    drained: () => new Promise((resolve) => (onPull = resolve)),
   };
 }

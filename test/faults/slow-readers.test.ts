@@ -1,11 +1,10 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { describe, expect, it, onTestFinished } from "vitest";
-import type { CloseEvent, EventEndpoint, EventEndpointOptions } from "../../src/index.ts";
-import { Inbox, within } from "../support/inbox.ts";
-import { settle } from "../support/process-watch.ts";
+import { within } from "../support/inbox.ts";
 import { describeWithProgram } from "../support/program.ts";
-import { type BareStream, listen, PROTOCOLS } from "./listen.ts";
+import { expectLoss, type Opened, serveBare, serveEndpoints, UNLIMITED } from "./endpoints.ts";
+import { PROTOCOLS } from "./listen.ts";
 import { digest, type ReaderPlan, startReaders } from "./readers.ts";
 import type { Protocol } from "./serve.ts";
 
@@ -14,32 +13,6 @@ const FRAME = 65_536;
 const block = "x".repeat(FRAME - "data: \n\n".length);
 /** More than the system and a bridge take for somebody who does not read. */
 const HUGE = 16 << 20;
-const UNLIMITED = { maxBufferedAmount: Infinity, stallTimeout: Infinity };
-
-interface Opened {
-  readonly events: EventEndpoint;
-  readonly closes: Inbox<CloseEvent>;
-}
-
-/** Serves endpoints until the end of the test; the options are for the one, then for the next. */
-async function serveEndpoints(protocol: Protocol, ...options: EventEndpointOptions[]) {
-  const opened = new Inbox<Opened>("endpoint");
-  const { port, close } = await listen(protocol, ({ endpoint }) => {
-    const events = endpoint(options.length > 1 ? options.shift()! : options[0]!);
-    const closes = new Inbox<CloseEvent>("close event");
-    events.addEventListener("close", (event) => closes.put(event));
-    opened.put({ events, closes });
-  });
-  onTestFinished(close);
-  return { port, opened };
-}
-
-async function serveBare(protocol: Protocol) {
-  const opened = new Inbox<BareStream>("stream");
-  const { port, close } = await listen(protocol, ({ bare }) => opened.put(bare()));
-  onTestFinished(close);
-  return { port, opened };
-}
 
 /** Sends a block in each turn of the event loop until the endpoint closes. */
 async function flood({ events }: Opened, most = 1_000) {
@@ -51,19 +24,6 @@ async function flood({ events }: Opened, most = 1_000) {
     await new Promise((resolve) => setImmediate(resolve));
   }
   return { sends, peak };
-}
-
-/** It was too slow, and hears of it once; whoever waited for it is told. */
-async function expectSlow({ events, closes }: Opened, sends: Promise<boolean>[]): Promise<void> {
-  expect(await closes.take()).toMatchObject({ code: "slow-client", wasClean: false });
-  const answers = await within(Promise.all(sends), "answers of send()");
-  expect(answers.at(-1)).toBe(false);
-  // Those that did not wait were answered before.
-  expect(answers.lastIndexOf(true)).toBeLessThan(answers.indexOf(false));
-  expect(events.signal.aborted).toBe(true);
-  expect(events.bufferedAmount).toBe(0);
-  await settle();
-  expect(closes.size).toBe(0);
 }
 
 type Stall = Pick<ReaderPlan, "window"> & { readonly stops?: boolean };
@@ -98,7 +58,7 @@ describe.each(PROTOCOLS)("over %s, a reader that stalls", (protocol) => {
       // Chunked coding adds a few bytes to each frame.
       expect(peak).toBeLessThanOrEqual(LIMIT + FRAME + 1_000);
       expect(peak).toBeGreaterThan(LIMIT);
-      await expectSlow(endpoint, sends);
+      await expectLoss(endpoint, "slow-client", sends);
     },
   );
 
@@ -107,7 +67,7 @@ describe.each(PROTOCOLS)("over %s, a reader that stalls", (protocol) => {
     await startStalled(protocol, port);
     const endpoint = await opened.take();
     const { sends } = await flood(endpoint);
-    await expectSlow(endpoint, sends);
+    await expectLoss(endpoint, "slow-client", sends);
   });
 
   it("is closed by the clock alone, whatever its limit; without either it stays", async () => {
@@ -116,7 +76,7 @@ describe.each(PROTOCOLS)("over %s, a reader that stalls", (protocol) => {
     await startStalled(protocol, port, {}, 2);
     const [unlimited, endpoint] = [await opened.take(), await opened.take()];
     const waits = [unlimited, endpoint].map(({ events }) => events.send("x".repeat(HUGE)));
-    await expectSlow(endpoint, waits.slice(1));
+    await expectLoss(endpoint, "slow-client", waits.slice(1));
     expect(unlimited.events.closed).toBe(false);
     expect(unlimited.events.bufferedAmount).toBeGreaterThan(HUGE / 2);
   });
@@ -168,7 +128,7 @@ describeWithProgram(["perl"], "a reader whose receive buffer is tiny", (perl) =>
       const endpoint = await opened.take();
       const { sends, peak } = await flood(endpoint);
       expect(peak).toBeLessThanOrEqual(LIMIT + FRAME + 1_000);
-      await expectSlow(endpoint, sends);
+      await expectLoss(endpoint, "slow-client", sends);
     },
   );
 });

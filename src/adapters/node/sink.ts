@@ -231,7 +231,8 @@ export class ResponseSink implements Sink {
 
   /** For drains, for the callbacks of writes, and for errors, which come before the disconnect. */
   readonly #onWritten = (error?: Error | null): void => {
-    if (error) return this.#owner.sinkClosed(false);
+    // Of a write that was under way when the connection broke, Node tells no error.
+    if (error || this.#res.socket?.destroyed) return this.#owner.sinkClosed(false);
     this.#taken++;
     this.#feed();
     if (this.#res.writableLength === 0) this.#held = 0;
