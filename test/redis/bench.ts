@@ -1,6 +1,9 @@
 import { randomUUID } from "node:crypto";
+import { Redis } from "ioredis";
+import { it } from "vitest";
 import type { RedisClient } from "../../src/redis/client.ts";
 import { RedisEventLog } from "../../src/redis/event-log.ts";
+import { Line } from "../support/line.ts";
 import { CLIENTS, type OpenClient } from "./clients.ts";
 import { appendSurely, Diary } from "./diary.ts";
 import { RedisServer } from "./redis-server.ts";
@@ -19,9 +22,10 @@ const MAJORS = ["ioredis 5, RESP2", "ioredis 6, RESP3", "redis 4, RESP2", "redis
 /** The kinds that meet the faults; `SOAK` takes all. */
 export const KINDS = process.env["SOAK"] ? Object.keys(CLIENTS) : [...MAJORS, "redis 6, RESP3"];
 
-/** Servers and clients of a test, closed after it. */
+/** Servers, clients and lines of a test, closed after it. */
 export class Bench {
   readonly #clients: OpenClient[] = [];
+  readonly #lines: Line[] = [];
   readonly #servers: RedisServer[] = [];
 
   async start(...args: string[]): Promise<RedisServer> {
@@ -37,6 +41,21 @@ export class Bench {
     return client.client;
   }
 
+  /** A client of ioredis with options of its own, which may be used as well. */
+  ioredis(url: string, options: object = {}): Redis {
+    const client = new Redis(url, options);
+    client.on("error", () => {});
+    this.#clients.push({ client, close: () => client.disconnect() });
+    return client;
+  }
+
+  /** The network between a client and Redis. */
+  async lineTo(server: RedisServer): Promise<{ line: Line; url: string }> {
+    const line = await Line.to(server.port);
+    this.#lines.push(line);
+    return { line, url: `redis://127.0.0.1:${line.port}` };
+  }
+
   async open(url: string, name = "ioredis 6, RESP3", maxEntries = 1_000): Promise<Subject> {
     const key = randomUUID();
     const log = new RedisEventLog({ client: this.connect(url, name), key, maxEntries });
@@ -50,8 +69,22 @@ export class Bench {
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const client of this.#clients.splice(0)) client.close();
+    for (const line of this.#lines.splice(0)) line.close();
     await Promise.all(this.#servers.splice(0).map((server) => server[Symbol.asyncDispose]()));
   }
+}
+
+/** A test with a bench of its own: most of its time is waiting, so that all may wait at once. */
+export function test(name: string, run: (bench: Bench) => Promise<void>, timeoutMs = 60_000): void {
+  const runOnBench = async () => {
+    const bench = new Bench();
+    try {
+      await run(bench);
+    } finally {
+      await bench[Symbol.asyncDispose]();
+    }
+  };
+  it.concurrent(name, runOnBench, timeoutMs);
 }
 
 /** Appends to all logs, each until that is acknowledged. */
