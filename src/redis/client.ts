@@ -10,9 +10,9 @@ export interface RedisClient {
 
 /** One connection, to be used until it fails for the first time. */
 export interface RedisConnection {
-  /** Resolves once commands can be sent. */
+  /** Resolves once commands can be sent; rejects if that is not soon, or if it is closed. */
   readonly ready: Promise<unknown>;
-  /** Whether it has failed: nothing more can be sent. */
+  /** Whether it has failed or was closed: nothing more can be sent. */
   readonly isOver: boolean;
   send(args: readonly string[]): Promise<unknown>;
   close(): void;
@@ -20,7 +20,7 @@ export interface RedisConnection {
 
 /** What clients make of themselves. */
 interface Twin {
-  on(event: "error" | "end" | "close", listener: () => void): unknown;
+  on(event: "error" | "end" | "close", listener: (cause?: unknown) => void): unknown;
   connect(): Promise<unknown>;
   /** ioredis */
   call?(...args: readonly string[]): Promise<unknown>;
@@ -34,13 +34,31 @@ interface Twin {
 /**
  * Opens a connection of its own, like the client's. It does not connect again by itself: both
  * clients would then send commands once more of which nobody knows whether Redis has run them.
+ *
+ * @param timeoutMs longest time until it is ready
  */
-export function openConnection(client: RedisClient): RedisConnection {
+export function openConnection(client: RedisClient, timeoutMs: number): RedisConnection {
   const twin = duplicate(client);
   let isOver = false;
-  // Whatever it is, the commands tell. ioredis has no "error" for each end, node-redis no "close".
-  for (const event of ["error", "end", "close"] as const) twin.on(event, () => (isOver = true));
-  const ready = twin.connect();
+  let fail!: (cause?: unknown) => void;
+  const ready = new Promise((resolve, reject) => {
+    const timer = setTimeout(() => fail(new Error("Redis did not answer in time")), timeoutMs);
+    fail = (cause) => {
+      if (isOver) return;
+      isOver = true;
+      clearTimeout(timer);
+      // Some clients that are closed while they connect never say so.
+      reject(cause instanceof Error ? cause : new Error("The connection to Redis is closed"));
+      close(twin);
+    };
+    const succeed = () => {
+      clearTimeout(timer);
+      resolve(undefined);
+    };
+    // ioredis has no "error" for each end, node-redis no "close".
+    for (const event of ["error", "end", "close"] as const) twin.on(event, fail);
+    twin.connect().then(succeed, fail);
+  });
   ready.catch(() => {});
   return {
     ready,
@@ -48,33 +66,58 @@ export function openConnection(client: RedisClient): RedisConnection {
       return isOver;
     },
     send: (args) => (twin.call ? twin.call(...args) : twin.sendCommand(args)),
-    close: () => {
-      try {
-        const end: unknown = twin.destroy ? twin.destroy() : twin.disconnect();
-        if (end instanceof Promise) end.catch(() => {});
-      } catch {
-        // It was closed already.
-      }
-    },
+    close: () => fail(),
   };
 }
 
+function close(twin: Twin): void {
+  try {
+    const end: unknown = twin.destroy ? twin.destroy() : twin.disconnect();
+    if (end instanceof Promise) end.catch(() => {});
+  } catch {
+    // It was closed already.
+  }
+}
+
+/** With the settings of the original, but for those that are in the way of a command that blocks. */
 function duplicate(client: RedisClient): Twin {
-  const { isCluster, call, options } = client as {
-    isCluster?: boolean;
-    call?: unknown;
-    options?: { socket?: object };
-  };
+  const { call, options } = client as { call?: unknown; options?: { socket?: object } };
   const original = client as { duplicate(...args: unknown[]): Twin };
-  if (isCluster) return original.duplicate([], { lazyConnect: true, clusterRetryStrategy: null });
+  if (isCluster(client)) {
+    // What a cluster's client sends once more may have been run: it would be there twice.
+    const once = {
+      clusterRetryStrategy: null,
+      clusterNodeRetryStrategy: null,
+      retryDelayOnFailover: 0,
+    };
+    // Replicas are behind.
+    const plain = { lazyConnect: true, keyPrefix: "", scaleReads: "master" };
+    return original.duplicate([], { ...once, ...plain, redisOptions: UNHURRIED });
+  }
   return original.duplicate(
     call
-      ? { lazyConnect: true, retryStrategy: null, maxRetriesPerRequest: null }
-      : { socket: { ...options?.socket, reconnectStrategy: false } },
+      ? { ...UNHURRIED, lazyConnect: true, keyPrefix: "", retryStrategy: null }
+      : {
+          socket: { ...options?.socket, reconnectStrategy: false, socketTimeout: undefined },
+          // Types that the user's own commands answer with, and their deadline.
+          commandOptions: {},
+        },
   );
 }
 
-/** The prefix that an ioredis client puts before keys, but leaves in answers. */
+/** Settings of ioredis: each command has a deadline already. */
+const UNHURRIED = {
+  commandTimeout: undefined,
+  socketTimeout: undefined,
+  maxRetriesPerRequest: null,
+};
+
+/** Are keys spread over several servers, so that one command cannot have all of them? */
+export function isCluster(client: RedisClient): boolean {
+  return (client as { isCluster?: boolean }).isCluster === true;
+}
+
+/** What the client puts before its keys: by itself, or in node-redis not for raw commands. */
 export function keyPrefixOf(client: RedisClient): string {
   const { options } = client as { options?: { keyPrefix?: string } };
   return options?.keyPrefix ?? "";

@@ -43,7 +43,7 @@ export class RedisClosedClients implements ClosedClients {
     if (typeof key !== "string" || key === "") throw invalid("key", "must be a string", key);
     this.#marks = new MemoryClosedClients({ ttl, maxEntries });
     this.#link = findLink(client);
-    this.#key = key;
+    this.#key = this.#link.keyOf(key);
     this.#ttlMs = ttl;
     this.#maxEntries = maxEntries;
     this.ready = this.#start();

@@ -2,7 +2,7 @@ import type { EventLog, EventLogListener, EventMessage, LogEntry } from "../chan
 import { EventEndpointError } from "../core/errors.ts";
 import { invalid } from "../core/frame.ts";
 import { readEntries, type RedisClient, type StreamEntry } from "./client.ts";
-import { type Feed, TRANSIENT } from "./feed.ts";
+import { type Feed, GAP, TRANSIENT } from "./feed.ts";
 import { findLink, type RedisLink } from "./link.ts";
 
 /** What a {@link RedisEventLog} needs. */
@@ -58,7 +58,7 @@ export class RedisEventLog implements EventLog {
       throw invalid("maxEntries", "must be a positive integer", maxEntries);
     }
     this.#link = findLink(client);
-    this.#key = key;
+    this.#key = this.#link.keyOf(key);
     this.maxEntries = maxEntries;
   }
 
@@ -90,12 +90,16 @@ export class RedisEventLog implements EventLog {
       const range = [this.#key, id, "+", "COUNT", `${count}`];
       const [first, ...rest] = readEntries(await this.#run("read", "XRANGE", ...range));
       // While the entry itself is there, nothing after it was trimmed, and the history is the same.
-      if (first?.id !== id) return undefined;
+      if (first?.id !== id) break;
+      if (rest.some(({ fields }) => fields.has(GAP))) break;
       const kept = rest.filter(({ fields }) => fields.has(FIELDS.data) && !fields.has(TRANSIENT));
       if (kept.length >= limit || rest.length < count - 1) {
         return kept.slice(0, limit).map(readEntry);
       }
     }
+    // Perhaps nobody knows yet what happened: then `lastId` would be one that is lost as well.
+    await this.#attempt("read", async () => this.#feed?.verify(this.#link.run));
+    return undefined;
   }
 
   async follow(listener: EventLogListener): Promise<Disposable> {

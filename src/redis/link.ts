@@ -2,7 +2,7 @@ import { isObjectWith } from "../core/events.ts";
 import { invalid } from "../core/frame.ts";
 import { shared } from "../core/shared.ts";
 import type { EntryListener } from "../channel/followers.ts";
-import { keyPrefixOf, type RedisClient, type StreamEntry } from "./client.ts";
+import { isCluster, keyPrefixOf, type RedisClient, type StreamEntry } from "./client.ts";
 import { Connection } from "./connection.ts";
 import { Feed, type Run } from "./feed.ts";
 import { StreamReader } from "./stream-reader.ts";
@@ -15,45 +15,71 @@ const IDLE_MS = 500;
 
 /**
  * What one process has with one Redis: a connection for commands and one for reading, however many
- * logs and registries there are with the same client.
+ * logs and registries there are with the same client. In a cluster, one for reading each group of
+ * keys that are together by their `{tag}`: a command cannot read from several servers.
  */
 export class RedisLink {
   /** Runs a command. Rejects within 5 s, whatever happens. */
   readonly run: Run = (...args) => this.#run(args);
+  readonly #client: RedisClient;
   readonly #commands: Connection;
-  readonly #reader: StreamReader;
+  /** By the tag of the keys, which is `""` for all where there is no cluster. */
+  readonly #readers = new Map<string, StreamReader>();
   readonly #starting = new Map<string, Promise<Feed>>();
   #pending = 0;
   #idleTimer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(client: RedisClient) {
+    this.#client = client;
     this.#commands = new Connection(client);
-    this.#reader = new StreamReader(client, keyPrefixOf(client), this.run);
+  }
+
+  /** The key in Redis of what users call by this name. */
+  keyOf(name: string): string {
+    return keyPrefixOf(this.#client) + name;
   }
 
   /** Follows a stream from its end, or from where this process is in it. */
   async follow(key: string, listener: EntryListener<StreamEntry>): Promise<Following> {
     const feed = await this.#open(key);
+    const reader = this.#readerOf(key);
     // The last one who followed it may have gone meanwhile.
-    if (this.#reader.find(key) !== feed) return this.follow(key, listener);
+    if (reader.find(key) !== feed) return this.follow(key, listener);
     const subscription = feed.followers.add(listener);
     return {
       feed,
       [Symbol.dispose]: () => {
         subscription[Symbol.dispose]();
-        if (feed.followers.size === 0) this.#reader.remove(feed);
+        if (feed.followers.size === 0) this.#stop(reader, feed);
         this.#closeIfIdle();
       },
     };
   }
 
+  #readerOf(key: string): StreamReader {
+    const tag = this.#tagOf(key);
+    const reader = this.#readers.get(tag) ?? new StreamReader(this.#client, this.run);
+    this.#readers.set(tag, reader);
+    return reader;
+  }
+
+  #stop(reader: StreamReader, feed: Feed): void {
+    const tag = this.#tagOf(feed.key);
+    reader.remove(feed);
+    if (reader.size === 0 && this.#readers.get(tag) === reader) this.#readers.delete(tag);
+  }
+
+  #tagOf(key: string): string {
+    return isCluster(this.#client) ? (/\{([^}]+)\}/.exec(key)?.[1] ?? key) : "";
+  }
+
   async #open(key: string): Promise<Feed> {
-    const known = this.#reader.find(key) ?? this.#starting.get(key);
+    const known = this.#readerOf(key).find(key) ?? this.#starting.get(key);
     if (known) return known;
     const start = async () => {
       const feed = new Feed(key);
       await feed.goToEnd(this.run);
-      this.#reader.add(feed);
+      this.#readerOf(key).add(feed);
       return feed;
     };
     const starting = start().finally(() => this.#starting.delete(key));
@@ -73,9 +99,14 @@ export class RedisLink {
 
   #closeIfIdle(): void {
     clearTimeout(this.#idleTimer);
-    if (this.#pending > 0 || this.#reader.size > 0) return;
-    this.#idleTimer = setTimeout(() => this.#commands.close(), IDLE_MS);
+    this.#idleTimer = setTimeout(() => {
+      if (this.#pending === 0 && !this.#isFollowing) this.#commands.close();
+    }, IDLE_MS);
     (this.#idleTimer as { unref?(): void }).unref?.();
+  }
+
+  get #isFollowing(): boolean {
+    return [...this.#readers.values()].some(({ size }) => size > 0);
   }
 }
 

@@ -1,7 +1,12 @@
-import { readStreams, type RedisClient, type StreamEntry } from "./client.ts";
+import {
+  isCluster,
+  readStreams,
+  type RedisClient,
+  type RedisConnection,
+  type StreamEntry,
+} from "./client.ts";
 import { Connection, isErrorReply, pause } from "./connection.ts";
-import type { Feed } from "./feed.ts";
-import { type Run } from "./feed.ts";
+import type { Feed, Run } from "./feed.ts";
 
 /** How long Redis holds a read to which there is no answer yet. */
 const BLOCK_MS = 1_000;
@@ -18,24 +23,23 @@ const COUNT = "100";
 /** The one reader of a process: a blocking XREAD over all streams that somebody follows. */
 export class StreamReader {
   readonly #connection: Connection;
-  readonly #keyPrefix: string;
   /** Runs commands while the reader's own connection is blocked. */
   readonly #command: Run;
   readonly #read: Run = (...args) => this.#connection.run(args, READ_TIMEOUT_MS);
   readonly #feeds = new Map<string, Feed>();
-  /** Where the reader's connection can be woken. */
-  #clientId = "";
+  /** Where the reader can be woken. */
+  #blocked: { readonly connection: RedisConnection; readonly id: string } | undefined;
   #isReading = false;
 
-  constructor(client: RedisClient, keyPrefix: string, command: Run) {
-    this.#keyPrefix = keyPrefix;
+  constructor(client: RedisClient, command: Run) {
     this.#command = command;
     this.#connection = new Connection(client, (connection) => {
-      this.#clientId = "";
+      // The connections of a cluster's client are to several servers: each has its own numbers.
+      if (isCluster(client)) return;
       // May be forbidden: then a new stream waits until the read comes back.
       connection.ready
         .then(() => connection.send(["CLIENT", "ID"]))
-        .then((id) => (this.#clientId = String(id)))
+        .then((id) => (this.#blocked = { connection, id: String(id) }))
         .catch(() => {});
     });
   }
@@ -54,27 +58,36 @@ export class StreamReader {
   add(feed: Feed): void {
     this.#feeds.set(feed.key, feed);
     if (!this.#isReading) void this.#readAll();
-    else if (this.#clientId) this.#command("CLIENT", "UNBLOCK", this.#clientId).catch(() => {});
+    else this.#wake();
   }
 
+  /** With the last feed the reader ends; it is not to be used again. */
   remove(feed: Feed): void {
-    this.#feeds.delete(feed.key);
+    if (this.#feeds.get(feed.key) === feed) this.#feeds.delete(feed.key);
     if (this.#feeds.size === 0) this.#connection.close();
+  }
+
+  #wake(): void {
+    const { connection, id } = this.#blocked ?? {};
+    // Another server, or the same one after a restart, has given the number to somebody else.
+    if (id && !connection?.isOver) this.#command("CLIENT", "UNBLOCK", id).catch(() => {});
   }
 
   async #readAll(): Promise<void> {
     this.#isReading = true;
     while (this.#feeds.size > 0) {
-      const feeds = [...this.#feeds.values()].filter((feed) => !feed.isAiling);
+      const all = [...this.#feeds.values()];
+      const feeds = all.filter((feed) => !feed.isAiling);
+      const ailing = all.filter((feed) => feed.isAiling);
       try {
         if (feeds.length > 0) await this.#readOnce(feeds);
-        if (feeds.length < this.#feeds.size) await this.#examine();
-        if (feeds.length === 0) await pause(REST_MS);
+        else await pause(REST_MS);
+        await this.#examine(ailing);
       } catch (error) {
         if (this.#feeds.size === 0) break;
         await pause(REST_MS);
         // One key of another type fails the read of all.
-        if (isErrorReply(error)) await this.#examine().catch(() => {});
+        if (isErrorReply(error)) await this.#examine(feeds).catch(() => {});
       }
     }
     this.#isReading = false;
@@ -83,37 +96,36 @@ export class StreamReader {
 
   async #readOnce(feeds: readonly Feed[]): Promise<void> {
     const keys = feeds.map(({ key }) => key);
-    const positions = feeds.map(({ position }) => position);
+    const positions = new Map(feeds.map((feed) => [feed, feed.position]));
     const options = ["COUNT", COUNT, "BLOCK", `${BLOCK_MS}`, "STREAMS"];
-    const answer = await this.#read("XREAD", ...options, ...keys, ...positions);
+    const answer = await this.#read("XREAD", ...options, ...keys, ...positions.values());
     const read = new Map<string, StreamEntry[]>(readStreams(answer));
-    // Quiet streams are looked at as well, when there is time for it.
-    const toCheck = feeds.filter(({ key }) => read.size === 0 || read.has(this.#keyPrefix + key));
+    // Quiet streams are looked at as well: what replaced one may have lower ids, and never be read.
+    const latest = performance.now() - BLOCK_MS;
+    const toCheck = feeds.filter(
+      ({ key, checkedAt }) => read.size === 0 || read.has(key) || checkedAt < latest,
+    );
     const areIntact = await Promise.all(toCheck.map((feed) => feed.isIntact(this.#read)));
     for (const [i, feed] of toCheck.entries()) {
-      if (this.#feeds.get(feed.key) !== feed) continue;
-      feed.tell(read.get(this.#keyPrefix + feed.key) ?? []);
-      if (!areIntact[i]) await this.#recover(feed);
+      // It may have left, or been brought elsewhere, since the read was sent.
+      const isThere = this.#feeds.get(feed.key) === feed && feed.position === positions.get(feed);
+      if (!isThere) continue;
+      // Who got an entry that comes after a gap, and not yet the gap, would never hear of it.
+      if (areIntact[i]) feed.tell(read.get(feed.key) ?? []);
+      else await feed.recover(this.#read);
     }
   }
 
   /** Finds out which streams can be read. */
-  async #examine(): Promise<void> {
-    for (const feed of [...this.#feeds.values()]) {
+  async #examine(feeds: readonly Feed[]): Promise<void> {
+    for (const feed of feeds) {
       try {
-        const isIntact = await feed.isIntact(this.#read);
-        if (!isIntact) await this.#recover(feed);
+        if (!(await feed.isIntact(this.#read))) await feed.recover(this.#read);
         feed.isAiling = false;
       } catch (error) {
         if (!isErrorReply(error)) throw error;
         feed.isAiling = true;
       }
     }
-  }
-
-  /** The stream is another one now, or was trimmed before it was read. */
-  async #recover(feed: Feed): Promise<void> {
-    await feed.goToEnd(this.#read);
-    feed.followers.gap();
   }
 }
