@@ -92,6 +92,31 @@ describe("a client that comes back", () => {
     },
   );
 
+  it.each([0, 1, 5, 150])(
+    "gets everything if it is no more behind than maxReplay, and else one resync (of %i)",
+    async (maxReplay) => {
+      const feed = Feed.of({ maxReplay });
+      const cursors: string[] = [];
+      while (cursors.length < 200) cursors.push(await feed.publish());
+      for (const behind of [0, maxReplay - 1, maxReplay, maxReplay + 1, 199]) {
+        const cursor = cursors[199 - behind];
+        if (behind < 0) continue;
+        const client = new PacedClient(new Journal("a", cursor), cursor, false, SLOW);
+        const published = feed.published;
+        const already = published - 200;
+        void feed.channel.add(client.connect());
+        // What comes meanwhile does not count.
+        await publish(feed, 10);
+        await takeAll(client);
+        client.journal.finish(feed.published);
+        const isNear = behind + already <= maxReplay;
+        expect(client.journal.resyncs, `${behind} behind`).toHaveLength(isNear ? 0 : 1);
+        expect(client.journal.isFaultless).toBe(true);
+        client.leave();
+      }
+    },
+  );
+
   it("after a resync, with the id of that, gets no second one", async () => {
     const feed = Feed.of({ log: new MemoryEventLog({ maxEntries: 5 }) });
     const cursor = await feed.publish();

@@ -2,7 +2,8 @@ import { describe, expect, it } from "vitest";
 import { EventChannel, type EventFilter, MemoryEventLog } from "../../src/index.ts";
 import { within } from "../support/inbox.ts";
 import { turn } from "../support/recording-sink.ts";
-import { dataOf, Journal } from "./journal.ts";
+import { Feed } from "./feed.ts";
+import { FAULTLESS, Journal, sumFaults } from "./journal.ts";
 import { PacedClient } from "./paced-client.ts";
 
 /** Answers later, but tells at once. */
@@ -14,36 +15,29 @@ class LateLog extends MemoryEventLog {
 
 /** A channel with events from 1 to 5, and clients that come back with the id of the second. */
 async function start(log: MemoryEventLog) {
-  const channel = new EventChannel({ log });
-  let published = 0;
-  const publish = () => channel.send(dataOf("a", ++published));
-  const [, cursor = ""] = await Promise.all(Array.from({ length: 5 }, publish));
+  const feed = new Feed("a", new EventChannel({ log }));
+  const [, cursor = ""] = await Promise.all(Array.from({ length: 5 }, () => feed.publish()));
   const clients: PacedClient[] = [];
-  const join = (filter?: EventFilter) => {
-    const client = new PacedClient(new Journal("a", cursor), cursor);
+  const join = (filter?: EventFilter, id = cursor) => {
+    const client = new PacedClient(new Journal("a", id), id);
     clients.push(client);
-    return channel.add(client.connect(), { filter });
+    return feed.channel.add(client.connect(), { filter });
   };
   /** What each client got, after one more event. */
   const finish = async () => {
-    await publish();
+    await feed.publish();
     await turn();
-    return clients.map(({ journal }) => {
-      journal.finish(published);
-      return { ...journal.faults, resyncs: journal.resyncs.length };
-    });
+    for (const { journal } of clients) journal.finish(feed.published);
+    return clients.map(({ journal }) => sumFaults([journal]));
   };
-  return { channel, publish, join, finish };
+  return { feed, join, finish };
 }
 
-const FAULTLESS = { lost: 0, doubled: 0, reordered: 0, foreign: 0, resyncs: 0 };
-
-// What a filter does comes in the middle of a replay.
 describe.each([
   ["answers at once", () => new MemoryEventLog()],
   ["answers later", () => new LateLog()],
 ])("with a log that %s, and a filter that", (_, createLog) => {
-  it("adds another client with the same id, both get everything", async () => {
+  it("adds another client with the same id in its replay, both get everything", async () => {
     const { join, finish } = await start(createLog());
     let other: Promise<boolean> | undefined;
     const first = join(() => {
@@ -55,11 +49,11 @@ describe.each([
     expect(await finish()).toEqual([FAULTLESS, FAULTLESS]);
   });
 
-  it("publishes, everybody gets everything in order", async () => {
-    const { publish, join, finish } = await start(createLog());
+  it("publishes in its replay, everybody gets everything in order", async () => {
+    const { feed, join, finish } = await start(createLog());
     let count = 0;
     const filter = () => {
-      if (count++ < 7) void publish();
+      if (count++ < 7) void feed.publish();
       return true;
     };
     expect(await Promise.all([join(filter), join(filter), join()])).toEqual([true, true, true]);
@@ -67,7 +61,7 @@ describe.each([
     expect(count).toBeGreaterThan(7);
   });
 
-  it("closes the endpoint, nobody else loses anything", async () => {
+  it("closes the endpoint in its replay, nobody else loses anything", async () => {
     const { join, finish } = await start(createLog());
     const joined = join((_entry, events) => {
       void events.close();
@@ -78,4 +72,71 @@ describe.each([
     expect(await within(other, "end of the other add()")).toBe(true);
     expect((await finish())[1]).toEqual(FAULTLESS);
   });
+
+  it("publishes for a live event, everybody gets everything in order", async () => {
+    const { feed, join, finish } = await start(createLog());
+    let count = 0;
+    const filter = () => {
+      if (feed.published > 5 && count++ < 7) void feed.publish();
+      return true;
+    };
+    expect(await Promise.all([join(), join(filter), join()])).toEqual([true, true, true]);
+    await feed.publish();
+    expect(await finish()).toEqual([FAULTLESS, FAULTLESS, FAULTLESS]);
+    expect(count).toBeGreaterThan(7);
+  });
+
+  it("adds others for a live event, they get everything from there on once", async () => {
+    const { feed, join, finish } = await start(createLog());
+    const others: Promise<boolean>[] = [];
+    const first = join(() => {
+      if (feed.published > 5 && others.length === 0) others.push(join(), join(undefined, ""));
+      return true;
+    });
+    expect(await first).toBe(true);
+    await feed.publish();
+    expect(await Promise.all(others)).toEqual([true, true]);
+    expect(await finish()).toEqual([FAULTLESS, FAULTLESS, FAULTLESS]);
+  });
+});
+
+describe("a client that is far behind", () => {
+  // A log is asked for 100 entries at a time.
+  it.each([99, 100, 101, 199, 200, 201, 450])(
+    "by %i events, gets them all, and what comes meanwhile",
+    async (behind) => {
+      for (const createLog of [() => new MemoryEventLog(), () => new LateLog()]) {
+        const feed = new Feed("a", new EventChannel({ log: createLog() }));
+        const cursor = await feed.publish();
+        for (let i = 0; i < behind; i++) await feed.publish();
+        const client = new PacedClient(new Journal("a", cursor), cursor);
+        const joined = feed.channel.add(client.connect());
+        for (let i = 0; i < 10; i++) await feed.publish();
+        expect(await within(joined, "end of add()")).toBe(true);
+        await turn();
+        client.journal.finish(feed.published);
+        expect(sumFaults([client.journal])).toEqual(FAULTLESS);
+      }
+    },
+  );
+});
+
+it("clients that get one event together and then others get their own, in one turn", async () => {
+  const channel = new EventChannel();
+  const texts = ["", ""];
+  const clients = texts.map((_, i) => {
+    const journal = new Journal("a");
+    journal.take = ({ type, data }) => {
+      if (type === "message") texts[i] = `${texts[i]}${data}`;
+    };
+    const client = new PacedClient(journal);
+    void channel.add(client.connect(), { topics: [`${i}`] });
+    return client;
+  });
+  expect(clients).toHaveLength(2);
+  void channel.send("both ");
+  void channel.send("first", { topic: "0" });
+  void channel.send("second", { topic: "1" });
+  await turn();
+  expect(texts).toEqual(["both first", "both second"]);
 });
