@@ -31,10 +31,7 @@ const SETTINGS: [name: string, setting: Setting][] = [
   ["while the log loses what it has not told", { behind: 1, with: ["gap"] }],
   ["while the log fails", { behind: 1, with: ["fail"] }],
   ["while the log cannot be followed yet", { behind: 2, isFar: true, isAway: true }],
-  [
-    "while the log answers from a copy that is behind",
-    { behind: 1, hasCopy: true, with: ["leave"] },
-  ],
+  ["while the log answers from a copy that is behind", { behind: 1, hasCopy: true, isAway: true }],
 ];
 
 const tell = (setting: Setting, createChannel: (log: ControlledLog) => Channel) => {
