@@ -16,6 +16,10 @@ export interface Channel {
 export interface Setting {
   /** Events that the client has missed when the story begins; it has no id if there is none. */
   behind?: number | undefined;
+  /** Whether the client is not there yet when the story begins. */
+  isAway?: boolean;
+  /** Whether the client has heard of events, somewhere else, that this process has not. */
+  isAhead?: boolean;
   /** Whether the client reads only now and then, and what is sent to it waits for each event. */
   isPaced?: boolean;
   /** Whether the client follows every other event only. */
@@ -76,15 +80,14 @@ export class SpliceWorld implements World {
     this.#join(witness);
     const begin = behind === undefined ? "" : this.#log.head;
     for (let i = 0; i < (behind ?? 0); i++) this.#publish();
-    // The past has been told.
-    while (this.#log.untold.length > 0) this.#log.tell();
+    while (!setting.isAhead && this.#log.untold.length > 0) this.#log.tell();
     this.#log.uncopied = 0;
     for (let i = 0; i < (isTwo ? 2 : 1); i++) {
       const journal = new Journal("a", begin, hasTopics ? isOdd : undefined);
       const options = isPaced ? { highWaterMark: 0, maxBufferedAmount: Infinity } : {};
       this.#clients.push(new PacedClient(journal, begin, !isPaced, options));
     }
-    this.#join(this.#clients[1]!);
+    if (!setting.isAway) this.#join(this.#clients[1]!);
     this.#addSteps();
   }
 

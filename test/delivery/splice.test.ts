@@ -16,6 +16,12 @@ const SETTINGS: [name: string, setting: Setting][] = [
   ["that has missed two events", { behind: 2 }],
   ["that follows some topics", { behind: 2, hasTopics: true }],
   ["that is slow", { behind: 2, isPaced: true }],
+  ["that knows more than this process", { behind: 1, isAhead: true, with: ["leave"] }],
+  ["that knows more than this process ever hears", { behind: 1, isAhead: true, with: ["gap"] }],
+  [
+    "that is slow while the log loses what it has not told",
+    { behind: 2, isPaced: true, with: ["gap"] },
+  ],
   ["that is slow, with a log that keeps little", { behind: 2, isPaced: true, maxEntries: 3 }],
   ["that is slow and leaves", { behind: 2, isPaced: true, with: ["leave"] }],
   ["that has no id yet", { with: ["leave", "gap"] }],
@@ -24,11 +30,8 @@ const SETTINGS: [name: string, setting: Setting][] = [
   ["while the channel closes", { behind: 1, with: ["close"] }],
   ["while the log loses what it has not told", { behind: 1, with: ["gap"] }],
   ["while the log fails", { behind: 1, with: ["fail"] }],
-  ["while the log cannot be followed yet", { behind: 2, isFar: true, with: ["leave"] }],
-  [
-    "while the log answers from a copy that is behind",
-    { behind: 1, hasCopy: true, with: ["leave"] },
-  ],
+  ["while the log cannot be followed yet", { behind: 2, isFar: true, isAway: true }],
+  ["while the log answers from a copy that is behind", { behind: 1, hasCopy: true, isAway: true }],
 ];
 
 const tell = (setting: Setting, createChannel: (log: ControlledLog) => Channel) => {

@@ -1,9 +1,9 @@
-import { describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { EventChannel, type EventFilter, MemoryEventLog } from "../../src/index.ts";
 import { within } from "../support/inbox.ts";
 import { turn } from "../support/recording-sink.ts";
 import { Feed } from "./feed.ts";
-import { FAULTLESS, Journal, sumFaults } from "./journal.ts";
+import { FAULTLESS, Journal, sequenceOf, sumFaults } from "./journal.ts";
 import { PacedClient } from "./paced-client.ts";
 
 /** Answers later, but tells at once. */
@@ -100,20 +100,32 @@ describe.each([
   });
 });
 
-describe("a client that is far behind", () => {
+describe.each([
+  ["answers at once", () => new MemoryEventLog()],
+  ["answers later", () => new LateLog()],
+])("with a log that %s, a client that is behind by", (_, createLog) => {
+  // Nobody has to wait for the clock.
+  beforeEach(() => void vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] }));
+  afterEach(() => void vi.useRealTimers());
+
   // A log is asked for 100 entries at a time.
   it.each([99, 100, 101, 199, 200, 201, 450])(
-    "by %i events, gets them all, and what comes meanwhile",
+    "%i events gets all that are for it, and what comes meanwhile",
     async (behind) => {
-      for (const createLog of [() => new MemoryEventLog(), () => new LateLog()]) {
-        const feed = new Feed("a", new EventChannel({ log: createLog() }));
-        const cursor = await feed.publish();
-        for (let i = 0; i < behind; i++) await feed.publish();
-        const client = new PacedClient(new Journal("a", cursor), cursor);
-        const joined = feed.channel.add(client.connect());
-        for (let i = 0; i < 10; i++) await feed.publish();
-        expect(await within(joined, "end of add()")).toBe(true);
-        await turn();
+      const feed = new Feed("a", new EventChannel({ log: createLog() }));
+      const cursor = await feed.publish();
+      for (let i = 0; i < behind; i++) await feed.publish();
+      // All of them; some, and pages without any; those that come only.
+      const clients = [1, 150, 1_000].map((step) => {
+        const isForMe = (place: number) => place % step === 0 || place > behind + 3;
+        const client = new PacedClient(new Journal("a", cursor, isForMe), cursor);
+        const filter: EventFilter = ({ id }) => isForMe(sequenceOf(id));
+        void feed.channel.add(client.connect(), { filter });
+        return client;
+      });
+      for (let i = 0; i < 10; i++) await feed.publish();
+      await turn();
+      for (const client of clients) {
         client.journal.finish(feed.published);
         expect(sumFaults([client.journal])).toEqual(FAULTLESS);
       }

@@ -58,13 +58,13 @@ const MUTANTS = {
       name: "it goes live before its replay is done",
       from: "if (sent < entries.length || sent === limit) return true;",
       to: "",
-      tests: ["splice", "retention"],
+      tests: ["turmoil"],
     },
     {
       name: "the cursor is moved by what is sent only",
       from: "member.cursor = entry.id || member.cursor;",
       to: "",
-      tests: ["splice"],
+      tests: ["turmoil"],
     },
     {
       name: "live members are not told of a gap",
@@ -348,7 +348,7 @@ try {
   }
   symlinkSync(join(root, "node_modules"), join(copy, "node_modules"));
   const all = Object.values(MUTANTS).flatMap((mutants) => mutants.flatMap(({ tests }) => tests));
-  const passes = pass([...new Set(all)]);
+  const passes = pass([...new Set(all)], 600_000);
   report("the sources as they are", passes ? "pass" : "FAIL", !passes);
   for (const [file, mutants] of Object.entries(MUTANTS)) {
     const path = join(copy, "src", file);
@@ -373,12 +373,12 @@ console.log(`${planted - missed} of ${planted} caught`);
 process.exitCode = missed > 0 ? 1 : 0;
 
 /** Do these tests pass on the copy as it is? A hang is a failure, too. */
-function pass(tests) {
+function pass(tests, timeout = 60_000) {
   const files = tests.map((name) => `test/delivery/${name}.test.ts`);
   const { status } = spawnSync(
     process.execPath,
     [join(root, "node_modules/vitest/vitest.mjs"), "run", "--bail", "1", ...files],
-    { cwd: copy, stdio: "ignore", timeout: 120_000 },
+    { cwd: copy, stdio: "ignore", timeout },
   );
   return status === 0;
 }
