@@ -28,6 +28,9 @@ import type {
 /** Milliseconds after which a client for whom there is no place comes back. */
 const FULL_RETRY_MS = [5_000, 30_000] as const;
 
+/** Ends a stream of a closed channel; the client comes back at that share of the spread. */
+type StreamEnd = (stream: EventStream, share: number) => Promise<void>;
+
 /** What is to be sent, checked. */
 interface Draft {
   readonly message: EventMessage;
@@ -61,8 +64,8 @@ export class EventChannel<Events = DefaultEvents> extends EventTarget {
   readonly #serialize: (data: unknown) => unknown;
   readonly #maxEndpoints: number;
   readonly #report: (error: unknown, stage: ErrorStage) => void;
-  /** Set once the channel is closed: how a stream ends, at what share of the spread. */
-  #end: ((stream: EventStream, share: number) => Promise<void>) | undefined;
+  /** Set once the channel is closed. */
+  #end: StreamEnd | undefined;
   #closed: Promise<void> | undefined;
 
   /** @throws TypeError if an option is wrong */
@@ -225,12 +228,10 @@ export class EventChannel<Events = DefaultEvents> extends EventTarget {
     const times = readTimes("spread", spread);
     let settle!: () => void;
     this.#closed = new Promise((resolve) => (settle = resolve));
-    this.#end = (stream, share) =>
-      stream.close({ noReconnect, reconnectionTime: pickTime(times, share) });
+    const end = (this.#end = createEnd(noReconnect, times));
     this.#catchUp?.stop();
     const streams = [...this];
     // Each gets a time from its own part of the spread.
-    const end = this.#end;
     const ends = streams.map((each, i) => end(each, (i + Math.random()) / streams.length));
     void Promise.all(ends).then(settle);
     return this.#closed;
@@ -276,6 +277,15 @@ export class EventChannel<Events = DefaultEvents> extends EventTarget {
     this.#catchUp?.forget(member);
     this.#broadcast.leave(member);
   };
+}
+
+/**
+ * A function of its own, because a closure keeps everything that its neighbours use: a closed
+ * channel may be held long, and the streams that it had must not be.
+ */
+function createEnd(noReconnect: boolean, spread: readonly [min: number, max: number]): StreamEnd {
+  return (stream, share) =>
+    stream.close({ noReconnect, reconnectionTime: pickTime(spread, share) });
 }
 
 function readTopics(topics: unknown): ReadonlySet<string> | undefined {

@@ -21,7 +21,8 @@ export function channelContract(name: string, start: StartHost): void {
     let options: EventEndpointOptions;
     /** The endpoints, and what `add()` answered, in the order of their requests. */
     let joins: Inbox<{ events: EventEndpoint; joined: Promise<boolean> }>;
-    let closes: Inbox<CloseEvent>;
+    /** How they closed: not the events, which hold the endpoints. */
+    let closes: Inbox<Pick<CloseEvent, "code" | "wasClean">>;
 
     beforeEach(async () => {
       membership = {};
@@ -32,13 +33,16 @@ export function channelContract(name: string, start: StartHost): void {
       open();
       host = await start((openEndpoint) => {
         const events = openEndpoint(options);
-        events.addEventListener("close", (event) => inboxes.closes.put(event));
+        events.addEventListener("close", ({ code, wasClean }) => {
+          inboxes.closes.put({ code, wasClean });
+        });
         inboxes.joins.put({ events, joined: channel.add(events, membership) });
       });
     });
     afterEach(async () => {
       void channel.close();
       await host.close();
+      joins.clear();
     });
 
     function open(channelOptions: EventChannelOptions = {}): void {

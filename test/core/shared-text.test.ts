@@ -7,6 +7,7 @@ import { bytesOf, joinTexts, SharedText } from "../../src/core/shared-text.ts";
 import { EventChannel, EventEndpoint } from "../../src/index.ts";
 import { Exchange } from "../contract/host.ts";
 import { within } from "../support/inbox.ts";
+import { turn } from "../support/recording-sink.ts";
 
 describe("text that many get", () => {
   it("is what it was made of, and as long", () => {
@@ -51,6 +52,15 @@ describe("text that many get", () => {
     expect(joinTexts(joinTexts(a, c), b).toString()).toBe("acb");
     expect(joinTexts(joinTexts(a, b), c).toString()).toBe("abc");
     expect([a, b, c].map(String)).toEqual(["a", "b", "c"]);
+  });
+
+  it("does not keep what began with it beyond the turn", async () => {
+    const [a, b] = [new SharedText("a"), new SharedText("b")];
+    const sum = joinTexts(a, b);
+    expect(joinTexts(a, b)).toBe(sum);
+    await turn();
+    expect(joinTexts(a, b)).not.toBe(sum);
+    await turn();
   });
 
   it("stays as it is beside nothing", () => {
@@ -111,7 +121,11 @@ async function serveChannel(onResponse: (res: http.ServerResponse) => void = () 
 
 describe("what members of a channel share", () => {
   let close: () => unknown = () => {};
-  afterEach(() => close());
+  afterEach(async () => {
+    await close();
+    // It holds what it closes.
+    close = () => {};
+  });
 
   it("is one buffer with the chunk in it, on HTTP/1", async () => {
     const served = await serveChannel();
