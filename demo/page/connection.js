@@ -41,9 +41,9 @@ export class Connection {
     this.#leave();
     this.#adapter = adapter;
     this.#isGoodbye = false;
-    const query = new URLSearchParams({ client: this.#token });
-    if (this.#lastId) query.set("lastEventId", this.#lastId);
-    this.#source = new EventSource(`events/${adapter}?${query}`);
+    const url = new URL(`events/${adapter}?client=${this.#token}`, location.href);
+    if (this.#lastId) url.searchParams.set("lastEventId", this.#lastId);
+    this.#source = new EventSource(url);
     this.#listen(this.#source);
 
     show("code", ADAPTERS[adapter].code);

@@ -1,4 +1,4 @@
-import type { Browser, ElementHandle, Page } from "puppeteer-core";
+import type { Browser, Page } from "puppeteer-core";
 import { vi } from "vitest";
 
 export type Adapter = "node" | "fetch";
@@ -277,8 +277,7 @@ export class DemoPage {
 
   /** Role and name of what has the focus, as the browser tells them to screen readers. */
   async #readFocusedName(): Promise<string> {
-    const focused = await this.#page.evaluateHandle(() => document.activeElement ?? document.body);
-    const root = focused as ElementHandle<Element>;
+    const root = await this.#page.evaluateHandle(() => document.activeElement ?? document.body);
     const node = await this.#page.accessibility.snapshot({ root, interestingOnly: false });
     return node ? `${node.role}: ${node.name ?? ""}` : "";
   }

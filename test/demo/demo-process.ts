@@ -70,7 +70,7 @@ export class DemoProcess {
       detached: true,
       stdio: ["ignore", "pipe", "pipe"],
     });
-    const end = () => endGroup(child);
+    const end = () => endGroup(child, "SIGTERM");
     process.once("exit", end);
     child.once("close", () => process.off("exit", end));
     return new DemoProcess(child, await readUntilReady(child));
@@ -86,19 +86,19 @@ export class DemoProcess {
     return /curl .*$/m.exec(this.output)?.[0] ?? "";
   }
 
-  /** Ends it as a terminal does; resolves to its exit code when all of it is gone. */
+  /** Ends it as Ctrl+C in a terminal does; resolves to its exit code when all of it is gone. */
   async stop(): Promise<number | null> {
     if (this.#child.exitCode !== null) return this.#child.exitCode;
     const closed = once(this.#child, "close");
-    endGroup(this.#child);
+    endGroup(this.#child, "SIGINT");
     const [code] = (await closed) as [number | null];
     return code;
   }
 }
 
-function endGroup(child: ChildProcess): void {
+function endGroup(child: ChildProcess, signal: NodeJS.Signals): void {
   if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
-  process.kill(-child.pid, "SIGTERM");
+  process.kill(-child.pid, signal);
 }
 
 /** The last thing that it says is how to end it. */

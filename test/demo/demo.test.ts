@@ -12,6 +12,7 @@ import { type EventStream, follow, parse, take } from "./streams.ts";
 import { Visitor } from "./visitor.ts";
 
 const ADAPTERS = ["node", "fetch"] as const;
+const JSON_TYPE = "application/json";
 
 let copy: PackageCopy;
 let demo: DemoProcess;
@@ -117,8 +118,8 @@ describe("npm run demo", () => {
 
     expect(JSON.parse(hello!.data)).toMatchObject({ lastEventId: before[0]!.id, history: [] });
     expect(after.slice(0, 2)).toEqual(before.slice(1));
-    const numbers = [before[0]!, ...after].map(({ data }) => JSON.parse(data).number);
-    expect(numbers).toEqual([0, 1, 2, 3].map((more) => numbers[0] + more));
+    const numbers = [before[0]!, ...after].map(({ data }) => Number(JSON.parse(data).number));
+    expect(numbers).toEqual([0, 1, 2, 3].map((more) => numbers[0]! + more));
   });
 
   it("tells a client with a foreign id that it has no history for it", async () => {
@@ -168,24 +169,23 @@ describe("what the page asks of the demo", () => {
   });
 
   it.each([
-    ["messages", '{"text":"x"}', "text/plain", 415],
-    ["messages", "{", "application/json", 400],
-    ["messages", "null", "application/json", 400],
-    ["messages", "{}", "application/json", 400],
-    ["messages", '{"text":7}', "application/json", 400],
-    ["messages", '{"text":" "}', "application/json", 400],
-    ["messages", '{"text":"two\\nlines"}', "application/json", 400],
-    ["messages", JSON.stringify({ text: "x".repeat(281) }), "application/json", 400],
-    ["messages", JSON.stringify({ text: "x".repeat(5000) }), "application/json", 413],
-    ["messages", JSON.stringify({ text: "x".repeat(5_000_000) }), "application/json", 413],
-    ["drop", "{}", "application/json", 400],
-    ["drop", '{"seconds":0}', "application/json", 400],
-    ["drop", '{"seconds":61}', "application/json", 400],
-    ["drop", '{"seconds":"1"}', "application/json", 400],
-    ["drop", '{"seconds":1.5}', "application/json", 400],
-    ["drop", '{"seconds":1}', "application/x-www-form-urlencoded", 415],
-  ])("is answered with a reason if it is wrong: %s %.40s (%s)", async (...args) => {
-    const [action, body, type, status] = args;
+    ["a message that is no JSON by its type", "messages", '{"text":"x"}', "text/plain", 415],
+    ["a message that is no JSON", "messages", "{", JSON_TYPE, 400],
+    ["null for a message", "messages", "null", JSON_TYPE, 400],
+    ["a message without a text", "messages", "{}", JSON_TYPE, 400],
+    ["a number for a text", "messages", '{"text":7}', JSON_TYPE, 400],
+    ["an empty text", "messages", '{"text":" "}', JSON_TYPE, 400],
+    ["a text of two lines", "messages", '{"text":"two\\nlines"}', JSON_TYPE, 400],
+    ["a text that is too long", "messages", formatText(281), JSON_TYPE, 400],
+    ["a body that is too long", "messages", formatText(5_000), JSON_TYPE, 413],
+    ["a body without an end", "messages", formatText(5_000_000), JSON_TYPE, 413],
+    ["a drop for no time", "drop", "{}", JSON_TYPE, 400],
+    ["a drop for 0 seconds", "drop", '{"seconds":0}', JSON_TYPE, 400],
+    ["a drop for 61 seconds", "drop", '{"seconds":61}', JSON_TYPE, 400],
+    ["a drop for a text", "drop", '{"seconds":"1"}', JSON_TYPE, 400],
+    ["a drop for a part of a second", "drop", '{"seconds":1.5}', JSON_TYPE, 400],
+    ["a drop by a form", "drop", "seconds=1", "application/x-www-form-urlencoded", 415],
+  ])("is answered with a reason if it is %s", async (_what, action, body, type, status) => {
     const response = await visitor.post(action, body, type);
     expect(response.status).toBe(status);
     expect(await response.json()).toEqual({ error: expect.stringMatching(/\w/) });
@@ -249,6 +249,11 @@ describeWithProgram(["curl"], "the curl line of the demo", () => {
     expect(memory).toBeGreaterThan(0);
   });
 });
+
+/** A message whose text has this length. */
+function formatText(length: number): string {
+  return JSON.stringify({ text: "x".repeat(length) });
+}
 
 /** The next events that have a place in the channel's log. */
 async function takeNumbered(stream: EventStream, count: number): Promise<EventSourceMessage[]> {

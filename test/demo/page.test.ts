@@ -134,8 +134,8 @@ describePage("chromium", "the page of the demo", () => {
       expect(log[0]!.text).toContain(goodbye.lastId.slice(0, 20));
       expect(readStatuses()).toEqual([200, 204]);
 
-      // Three times the reconnection time, by the server's clock.
-      await visitor.takeSamples(3000 / SAMPLE_MS);
+      // Twice the reconnection time, by the server's clock.
+      await visitor.takeSamples(2000 / SAMPLE_MS);
       await visitor.publish("while closed");
       expect(readStatuses()).toEqual([200, 204]);
       expect((await page.read()).state).toBe("CLOSED");
@@ -345,8 +345,9 @@ describePage("firefox", "the page of the demo in Firefox", () => {
     await leaves.until(({ answer, state }) => answer === "204 No Content" && state === "CLOSED");
     const { received } = await stays.until(({ members }) => members === "2 2 node, 0 fetch");
     expectNoFault(await stays.until((view) => view.received > received));
-    // Firefox tells developers about the 204.
-    expect(leaves.faults.splice(0)).toEqual([expect.stringContaining("can’t establish")]);
+    // Firefox tells developers about a 204, and of a drop at times.
+    const faults = leaves.faults.splice(0);
+    expect(faults.filter((text) => !text.includes("Firefox can’t establish"))).toEqual([]);
   });
 });
 
