@@ -53,6 +53,17 @@ describe("text that many get", () => {
     expect([a, b, c].map(String)).toEqual(["a", "b", "c"]);
   });
 
+  it("is the same sum in a later turn, until the memory is needed", async () => {
+    const [a, b] = [new SharedText("a"), new SharedText("b")];
+    const toUpper = vi.fn((each: string) => each.toUpperCase());
+    for (let turn = 0; turn < 3; turn++) {
+      expect((joinTexts(a, b) as SharedText).as(toUpper)).toBe("AB");
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(toUpper).toHaveBeenCalledTimes(1);
+    expect(joinTexts(a, new SharedText("b"))).not.toBe(joinTexts(a, b));
+  });
+
   it("stays as it is beside nothing", () => {
     const text = new SharedText("a");
     expect(joinTexts("", text)).toBe(text);
