@@ -8,9 +8,11 @@ import { findScheduler, type TurnTask } from "./scheduler.ts";
 export class SharedText implements TurnTask {
   readonly #text: string;
   readonly #forms = new Map<unknown, unknown>();
-  /** What was appended in this turn, and the result. */
+  /** What was appended last, and the result: held in the turn in which it is of use. */
   #appended: SharedText | undefined;
   #sum: SharedText | undefined;
+  /** From then on as long as there is room, for clients that come one after the other. */
+  #lastSum: WeakRef<SharedText> | undefined;
 
   constructor(text: string) {
     this.#text = text;
@@ -32,17 +34,27 @@ export class SharedText implements TurnTask {
     return form;
   }
 
-  /** This text and then the other: the same object for everybody who gets both in one turn. */
+  /**
+   * This text and then the other: the same object for everybody who gets both in one turn, and
+   * mostly for those who come after them.
+   */
   concat(other: SharedText): SharedText {
-    if (this.#sum && this.#appended === other) return this.#sum;
+    const isKnown = this.#appended === other;
+    if (isKnown && this.#sum) return this.#sum;
     if (!this.#sum) findScheduler().afterTurn(this);
-    this.#appended = other;
-    return (this.#sum = new SharedText(this.#text + other.#text));
+    // Asking a weak reference takes longer than all the rest, so it is asked once in a turn.
+    this.#sum = isKnown ? this.#lastSum?.deref() : undefined;
+    if (!this.#sum) {
+      this.#sum = new SharedText(this.#text + other.#text);
+      this.#appended = other;
+      this.#lastSum = new WeakRef(this.#sum);
+    }
+    return this.#sum;
   }
 
-  /** Nobody will get both from now on: a text may be kept long, but not what began with it. */
+  /** A text may be kept long; what began with it must not be, for its sake. */
   onTurnEnd(): void {
-    this.#appended = this.#sum = undefined;
+    this.#sum = undefined;
   }
 }
 
