@@ -321,7 +321,7 @@ async function main(): Promise<void> {
     opened,
     closed,
     alive: Number(v8.queryObjects(Subject)),
-    timers: timers.pending.size,
+    timers: timers.size,
     listeners: difference(listenersBefore, countListeners()),
     resources: resources(),
     heap: [firstHalf, secondHalf],
