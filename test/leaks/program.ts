@@ -369,7 +369,7 @@ async function main(): Promise<void> {
     // One is ours.
     channels: Number(v8.queryObjects(EventChannel)) - 1,
     members: channel.size,
-    timers: timers.pending.size,
+    timers: timers.size,
     listeners: difference(listenersBefore, countListeners()),
     resources: resources(),
     heap: [firstHalf, secondHalf],

@@ -27,7 +27,8 @@ export function watchLeftovers(): LeftoverWatch {
   const before = countHandles();
 
   const findNow = (): string[] => {
-    const left = [...timers.pending.values()]
+    const left = timers
+      .places()
       .filter((place) => !UNDICI_CLOCK.test(place))
       .map((place) => `a timer, made ${place}`);
     for (const [name, count] of Object.entries(countHandles())) {
