@@ -100,7 +100,8 @@ describe("a client that comes back", () => {
         const feed = Feed.of({ maxReplay });
         const cursor = await feed.publish();
         await publish(feed, behind);
-        const client = new PacedClient(new Journal("a", cursor), cursor, false, SLOW);
+        const options = { highWaterMark: 0, maxBufferedAmount: Infinity };
+        const client = new PacedClient(new Journal("a", cursor), cursor, false, options);
         void feed.channel.add(client.connect());
         // What comes meanwhile does not count.
         await publish(feed, 20);
