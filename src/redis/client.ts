@@ -20,7 +20,7 @@ export interface RedisConnection {
 
 /** What clients make of themselves. */
 interface Twin {
-  on(event: "error" | "end" | "close", listener: (cause?: unknown) => void): unknown;
+  on(event: "connect" | "error" | "end" | "close", listener: (cause?: unknown) => void): unknown;
   connect(): Promise<unknown>;
   /** ioredis */
   call?(...args: readonly string[]): Promise<unknown>;
@@ -40,6 +40,9 @@ interface Twin {
 export function openConnection(client: RedisClient, timeoutMs: number): RedisConnection {
   const twin = duplicate(client);
   let isOver = false;
+  // Before it has reached Redis, node-redis 4 and 5 can only be told to close in vain: then what
+  // they open would stay.
+  let canClose = twin.call !== undefined;
   let fail!: (cause?: unknown) => void;
   const ready = new Promise((resolve, reject) => {
     const timer = setTimeout(() => fail(new Error("Redis did not answer in time")), timeoutMs);
@@ -49,7 +52,12 @@ export function openConnection(client: RedisClient, timeoutMs: number): RedisCon
       clearTimeout(timer);
       // Some clients that are closed while they connect never say so.
       reject(cause instanceof Error ? cause : new Error("The connection to Redis is closed"));
-      close(twin);
+      if (canClose) close(twin);
+    };
+    const reach = () => {
+      canClose = true;
+      // Not while it says so: it is about to greet, and would let nobody know how that went.
+      if (isOver) setTimeout(() => close(twin), 0);
     };
     const succeed = () => {
       clearTimeout(timer);
@@ -57,6 +65,7 @@ export function openConnection(client: RedisClient, timeoutMs: number): RedisCon
     };
     // ioredis has no "error" for each end, node-redis no "close".
     for (const event of ["error", "end", "close"] as const) twin.on(event, fail);
+    twin.on("connect", reach);
     twin.connect().then(succeed, fail);
   });
   ready.catch(() => {});

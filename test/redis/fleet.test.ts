@@ -8,12 +8,13 @@ import { Fleet } from "./fleet.ts";
 import type { RedisServer } from "./redis-server.ts";
 import type { Visitor } from "./visitor.ts";
 
-/** How often each fault comes. */
-const TIMES = process.env["SOAK"] ? 20 : 1;
-const VISITORS = process.env["SOAK"] ? 60 : 6;
-const STOP_MS = process.env["SOAK"] ? 30_000 : 1_500;
+/** How often each fault comes: `SOAK` times, 20 if it is not that number. */
+const SOAK = process.env["SOAK"];
+const TIMES = SOAK ? Math.min(20, Number(SOAK) || 20) : 1;
+const VISITORS = SOAK ? 30 : 6;
+const STOP_MS = SOAK ? 30_000 : 1_500;
 /** The clients of the servers, two of which are there in the short run. */
-const KINDS = ["ioredis 6, RESP3", "redis 6, RESP3", "redis 4, RESP2"].slice(0, TIMES + 1);
+const KINDS = ["ioredis 6, RESP3", "redis 6, RESP3", "redis 4, RESP2"].slice(0, SOAK ? 3 : 2);
 const LIMIT_MS = 60_000 + TIMES * (STOP_MS + 20_000);
 
 const resyncsOf = (visitors: readonly Visitor[]) =>

@@ -124,7 +124,10 @@ export class Fleet {
   talk(): void {
     this.#isTalking = true;
     this.#talk = (async () => {
-      while (this.#isTalking) await this.publish();
+      while (this.#isTalking) {
+        await this.publish();
+        await pause(5);
+      }
     })();
   }
 
