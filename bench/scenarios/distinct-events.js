@@ -4,7 +4,7 @@ import { createDeliveryTable } from "../report.js";
 import { BY_HAND, FLOOR, OURS, STREAM_SERVERS } from "../servers/index.js";
 
 /** Token streams: in every turn of the event loop, each client gets an event of its own. */
-const scenario = {
+export const scenario = {
   /** This file, for the processes. */
   name: "distinct-events",
   clients: 100,

@@ -18,6 +18,7 @@ export const scenario = {
   /** What each of them missed. */
   events: 100,
   verifiedClients: 50,
+  warmUpClients: 1000,
 };
 export const { createPayloads, sendTurn } = scenario;
 
@@ -72,7 +73,7 @@ export async function run({ seed, random, log }) {
  * @returns {Promise<import("../measure.js").Measurement & { encodings: number }>}
  */
 export function measureReplay(scenario, seed) {
-  const { clients, events, verifiedClients } = scenario;
+  const { events, verifiedClients } = scenario;
   return measureArrival(scenario, seed, async ({ worker, reader, port, arrive }) => {
     await reader.call("open", { port, count: 1 });
     const lastEventId = await reader.call("greeting");
@@ -105,13 +106,13 @@ export function measureConnecting(scenario, seed) {
 }
 
 /** Starts the processes, and measures what clients cost that come all at once. */
-async function measureArrival({ name, clients }, seed, measure) {
+async function measureArrival({ name, clients, warmUpClients }, seed, measure) {
   const reader = startWorker("reader.js", { core: READER_CORE });
   const worker = startServer(OUR_CHANNEL, name, seed);
   try {
     const port = await worker.call("start");
     // Some come and go, so that what is measured has been compiled.
-    await reader.call("open", { port, count: 1000, isCounted: true });
+    await reader.call("open", { port, count: warmUpClients, isCounted: true });
     await reader.call("close");
     const arrive = async ({ events, lastEventId }) => {
       await worker.call("collectGarbage");

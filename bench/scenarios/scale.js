@@ -10,6 +10,7 @@ export const scenario = {
   /** What clients missed in the storm. */
   missed: 100,
   fanOuts: 40,
+  climbs: true,
 };
 export const { createPayloads, sendTurn } = scenario;
 
@@ -50,7 +51,7 @@ export async function run({ seed, log }) {
 }
 
 /** Measures; throws if a client gets anything but what it is to get. */
-export async function measureScale({ name, clients, missed, fanOuts }, seed, log) {
+export async function measureScale({ name, clients, missed, fanOuts, climbs }, seed, log) {
   const readers = [1, 2].map(() => startWorker("reader.js", { core: READER_CORE }));
   const [reader, others] = readers;
   const worker = startServer(OUR_CHANNEL, name, seed);
@@ -96,12 +97,12 @@ export async function measureScale({ name, clients, missed, fanOuts }, seed, log
     const fanOut = { ...all, timeMs: median(each), cpuMs: all.cpuMs / fanOuts };
     log(`  fan-out: ${fanOut.timeMs.toFixed(0)} ms`);
 
-    const more = await others.call("climb", { port });
+    const more = climbs ? await others.call("climb", { port }) : 0;
     log(`  refused after ${clients + more}`);
-    // They are greeted.
-    await others.call("begin");
-    await others.call("receive", { events: 1 });
+    // They are greeted, and then all get the same again.
     await Promise.all(readers.map((each) => each.call("begin")));
+    await others.call("receive", { events: 1 });
+    await others.call("begin");
     await worker.call("send", { turns: 1 });
     await Promise.all(readers.map((each) => each.call("receive", { events: 1 })));
     return { rest, storm, fanOut, climb: { clients: clients + more, limit } };

@@ -1,6 +1,6 @@
 import { createServer } from "node:http";
-import { EventChannel, EventEndpoint } from "../../dist/index.js";
 import { listen } from "../listen.js";
+import { EventChannel, EventEndpoint } from "./library.js";
 
 // This library's broadcast, as it is built: with the default log, and nothing tuned.
 

@@ -1,6 +1,6 @@
 import { createServer } from "node:http";
-import { EventEndpoint } from "../../dist/index.js";
 import { listen } from "../listen.js";
+import { EventEndpoint } from "./library.js";
 
 // This library, as it is built.
 

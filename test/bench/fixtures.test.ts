@@ -112,9 +112,9 @@ describe("the reader of the benchmarks", () => {
     ["with chunked coding", chunked],
   ])("reads what was sent: %s", (_name, bytes) => {
     expect(readReceived(bytes)).toEqual([
-      { id: "0", data: "a" },
-      { id: "1", data: "b" },
-      { id: undefined, data: "ü" },
+      { id: "0", event: undefined, data: "a" },
+      { id: "1", event: "message", data: "b" },
+      { id: undefined, event: undefined, data: "ü" },
     ]);
   });
 
