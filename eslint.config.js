@@ -11,6 +11,7 @@ const layers = {
   "redis/": ["redis/", "channel/", "core/"],
   "adapters/node/": ["adapters/node/", "core/"],
   "adapters/fetch/": ["adapters/fetch/", "core/"],
+  "testing/": ["testing/", "channel/", "core/"],
   "compat/": ["compat/", "core/", "event-endpoint.ts"],
   "event-endpoint.ts": ["adapters/", "core/"],
   "event-handler.ts": ["adapters/", "core/", "event-endpoint.ts"],
@@ -94,6 +95,8 @@ export default tseslint.config(
       globals: Object.fromEntries(
         [
           "process",
+          "Deno",
+          "Bun",
           "console",
           "fetch",
           "Request",

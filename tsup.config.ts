@@ -1,7 +1,12 @@
 import { defineConfig } from "tsup";
 
 export default defineConfig({
-  entry: { index: "src/index.ts", compat: "src/compat/index.ts" },
+  entry: {
+    index: "src/index.ts",
+    redis: "src/redis/index.ts",
+    compat: "src/compat/index.ts",
+    testing: "src/testing/index.ts",
+  },
   format: "esm",
   target: "es2022",
   platform: "neutral",

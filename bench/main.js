@@ -6,19 +6,30 @@
  */
 import { readFile, writeFile } from "node:fs/promises";
 import { cpus, loadavg } from "node:os";
+import { createBarChart } from "./chart.js";
 import { createRandom } from "./random.js";
-import { formatReport, formatSection } from "./report.js";
+import { formatLine, formatReport, formatSection } from "./report.js";
 import { SERVERS } from "./servers/index.js";
+import * as nchan from "./servers/nchan.js";
 import { canPin, READER_CORE, SERVER_CORE } from "./worker.js";
 
-const SCENARIOS = ["distinct-events", "formatting", "size"];
+const SCENARIOS = [
+  "fan-out",
+  "burst",
+  "replay",
+  "scale",
+  "memory",
+  "distinct-events",
+  "formatting",
+  "size",
+];
 
 const METHOD = [
-  "Cost is CPU time, user and system, of the server's process. Each server runs in a fresh process in every round, in production mode; the clients are a second process of raw sockets that only count frames.",
+  "Cost is CPU time, user and system, of the server's process (of nginx, that of its one worker). Each server runs in a fresh process in every round, in production mode; the clients are a second process of raw sockets that only count frames.",
   "Before anything is measured, the first events of every client are compared with what was sent; afterwards every event is counted for every client. A server that loses one fails the run.",
   "The order of the servers is shuffled in every round. A round is the median of five windows after a warm-up, leaving out windows in which other processes used the core; rounds that had no other windows are called shared, and left out unless there are only such. The tables show the median of the rounds, and the least and the most of them. Ratios are taken within each round; a question mark says that fewer than three rounds could be compared.",
   "The reader looks at its sockets every 2 ms, so that no write pays for waking it; the part of a core that it used is shown. Above 90 % it might have been the bottleneck, and the table says so.",
-  "Everybody sends the same text with the same ids, and awaits nothing. JSON around text is turned off in better-sse and @fastify/sse; better-sse cannot leave out the event's type, so it sends 15 bytes more.",
+  "Everybody sends the same text with the same ids, and awaits nothing. Channels and nchan have ids of their own. JSON around text is turned off in better-sse and @fastify/sse; better-sse cannot leave out the event's type, so it sends 15 bytes more.",
   "The peers are the newest releases on npm when they were pinned in bench/package.json; all of them run on this version of Node.",
 ];
 
@@ -44,20 +55,29 @@ for (const name of chosen.length > 0 ? chosen : SCENARIOS) {
 
 if (chosen.length > 0) {
   console.log(`\n${sections.map(formatSection).join("\n\n")}`);
+  for (const { lines } of sections)
+    for (const line of lines) console.log(formatLine(line).join(" | "));
 } else {
   facts.push(["Time taken", `${Math.round((performance.now() - startedAt) / 1000)} s`]);
   const report = formatReport({ title: "Benchmark results", facts, method: METHOD }, sections);
   await writeFile(new URL("RESULTS.md", import.meta.url), report);
+  for (const { chart } of sections) {
+    if (!chart) continue;
+    const { file, ...content } = chart;
+    const svg = createBarChart({ ...content, caption: describeMachine(facts) });
+    await writeFile(new URL(file, import.meta.url), svg);
+  }
   console.log(`\n${report}`);
 }
 
 /** Where, when and of what. */
 async function describeRun() {
   const cores = cpus();
-  const packages = Object.values(SERVERS).flatMap((server) => server.packages);
+  const packages = new Set(Object.values(SERVERS).flatMap((server) => server.packages));
   const versions = await Promise.all(
-    packages.map(async (name) => `${name} ${await readVersion(`node_modules/${name}`)}`),
+    [...packages].map(async (name) => `${name} ${await readVersion(`node_modules/${name}`)}`),
   );
+  if (!nchan.findFault()) versions.push(nchan.readVersions());
   return [
     ["event-endpoint", await readVersion("..")],
     ["Beside", versions.join(", ")],
@@ -73,6 +93,12 @@ async function describeRun() {
     ["Date", new Date().toISOString().slice(0, 10)],
     ["Seed", `${seed}`],
   ];
+}
+
+/** What the numbers of a chart depend on, in one line. */
+function describeMachine(all) {
+  const { Node, Machine, Date: date, "event-endpoint": version } = Object.fromEntries(all);
+  return `event-endpoint ${version}, Node ${Node}; ${Machine}; ${date}`;
 }
 
 async function readVersion(folder) {

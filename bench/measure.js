@@ -3,6 +3,7 @@
  * the business of scenarios/.
  */
 import { shuffle } from "./random.js";
+import { SERVERS } from "./servers/index.js";
 import { READER_CORE, SERVER_CORE, startWorker } from "./worker.js";
 
 /** Turns whose events are compared with what was sent, before anything is measured. */
@@ -74,10 +75,7 @@ export async function runRounds({ names, rounds, random, log }, measure) {
 export async function measureDelivery(server, scenario, seed) {
   const { clients, turns, warmUpTurns, eventsPerTurn } = scenario;
   const reader = startWorker("reader.js", { core: READER_CORE });
-  const worker = startWorker("server-process.js", {
-    core: SERVER_CORE,
-    args: [server, scenario.name, `${seed}`],
-  });
+  const worker = startServer(server, scenario.name, seed);
   const runTurns = async (count) => {
     await reader.call("begin");
     await worker.call("begin");
@@ -93,7 +91,7 @@ export async function measureDelivery(server, scenario, seed) {
     await worker.call("joined", { count: clients });
 
     await worker.call("send", { turns: VERIFIED_TURNS });
-    await reader.call("verify", { expected: expectEvents(scenario, seed) });
+    await reader.call("verify", expectEvents(server, scenario, seed));
     await runTurns(warmUpTurns);
     // Nobody pays for what was left by the warm-up.
     await worker.call("collectGarbage");
@@ -101,8 +99,29 @@ export async function measureDelivery(server, scenario, seed) {
   } catch (cause) {
     throw new Error(`"${server}" failed in "${scenario.name}"`, { cause });
   } finally {
-    await Promise.all([worker.stop(), reader.stop()]);
+    await Promise.all([stopServer(worker), reader.stop()]);
   }
+}
+
+/**
+ * Starts the process of a server; a server that is a program of its own has the server's core
+ * itself, and its publisher is with the readers.
+ */
+export function startServer(server, scenarioName, seed) {
+  return startWorker("server-process.js", {
+    core: SERVERS[server].isProgram ? READER_CORE : SERVER_CORE,
+    args: [server, scenarioName, `${seed}`],
+  });
+}
+
+/** Ends a server's process, and what it started. */
+export async function stopServer(worker) {
+  try {
+    await worker.call("stop");
+  } catch {
+    // It has ended already: what made it fail is reported by the call that failed.
+  }
+  await worker.stop();
 }
 
 /**
@@ -144,12 +163,13 @@ async function measureWindows(runWindow) {
   };
 }
 
-/** What the clients must have got at first, one list for each. */
-function expectEvents({ clients, createPayloads, eventsFor }, seed) {
+/** What the clients must have got at first: all the same, or a list for each. */
+function expectEvents(server, { clients, isBroadcast, createPayloads, eventsFor }, seed) {
   const payloads = createPayloads(seed);
-  return Array.from({ length: clients }, (_, client) =>
+  const expected = Array.from({ length: isBroadcast ? 1 : clients }, (_, client) =>
     Array.from({ length: VERIFIED_TURNS }, (_, turn) => eventsFor(payloads, client, turn)).flat(),
   );
+  return { expected, isShared: isBroadcast, withIds: !SERVERS[server].givesIds };
 }
 
 /**

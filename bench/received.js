@@ -7,7 +7,7 @@
  * Reads the events of one raw HTTP response, which may be cut off anywhere.
  *
  * @param {Buffer} bytes
- * @returns {{ id: string | undefined, data: string }[]} the complete events that have data
+ * @returns {{ id: string | undefined, event: string | undefined, data: string }[]} the complete events that have data
  */
 export function readReceived(bytes) {
   const headEnd = bytes.indexOf("\r\n\r\n");
@@ -38,5 +38,5 @@ function readFrame(frame) {
     const line = frame.split("\n").find((each) => each.startsWith(`${name}:`));
     return line?.slice(name.length + 1).replace(/^ /, "");
   };
-  return { id: field("id"), data: field("data") };
+  return { id: field("id"), event: field("event"), data: field("data") };
 }

@@ -1,34 +1,39 @@
 /** Markdown of what was measured, laid out as Prettier would. */
 import { compare, summarize } from "./measure.js";
-import { BY_HAND, FLOOR, SERVERS } from "./servers/index.js";
+import { SERVERS } from "./servers/index.js";
 
 /**
  * @typedef {{ columns: string[], rows: string[][] }} Table the first column is text, the others are
  *   numbers
  * @typedef {{ name: string, most: number, measured: number, sure: boolean }} Line of the
  *   specification
- * @typedef {{ title: string, text: string, tables: Table[], lines: Line[] }} Section
+ * @typedef {{ title: string, text: string, tables: Table[], lines: Line[], chart?: Chart }} Section
+ * @typedef {object} Chart
+ * @property {string} file name, in this folder
+ * @property {string} title
+ * @property {string} unit of the values
+ * @property {{ label: string, value: number, isOurs: boolean }[]} bars
  */
 
 /**
  * Makes the table of a scenario that delivers events.
  *
  * @param {Map<string, import("./measure.js").Measurement[]>} results
+ * @param {string[]} bases whom the others are compared with
  * @returns {Table}
  */
-export function createDeliveryTable(results) {
+export function createDeliveryTable(results, bases) {
   const rows = [...results].map(([name, measurements]) => {
     const summary = summarize(measurements);
     const { readerShare, readerLimited } = summary;
     return [
       SERVERS[name].label,
       ...formatSummary(summary, 1, 2),
-      formatRatio(compare(measurements, results.get(BY_HAND))),
-      formatRatio(compare(measurements, results.get(FLOOR))),
+      ...bases.map((base) => formatRatio(compare(measurements, results.get(base)))),
       `${Math.round(readerShare * 100)} %${readerLimited ? " (bottleneck)" : ""}`,
     ];
   });
-  const ratios = [BY_HAND, FLOOR].map((name) => `× ${SERVERS[name].label}`);
+  const ratios = bases.map((name) => `× ${SERVERS[name].label}`);
   return { columns: ["server", "µs", "spread", ...ratios, "reader"], rows };
 }
 
@@ -49,20 +54,28 @@ export function formatReport({ title, facts, method }, sections) {
     "## The lines of the specification",
     formatTable({
       columns: ["line", "at most", "measured", "reached"],
-      rows: lines.map(({ name, most, measured, sure }) => {
-        const reached = measured <= most ? "yes" : "no";
-        const shown = formatRatio({ ratio: measured, sure });
-        return [name, formatNumber(most, 2), shown, sure ? reached : "machine was busy"];
-      }),
+      rows: lines.map(formatLine),
     }),
     ...sections.map(formatSection),
   ];
   return `${blocks.join("\n\n")}\n`;
 }
 
+/**
+ * The cells for one line.
+ *
+ * @param {Line} line
+ */
+export function formatLine({ name, most, measured, sure }) {
+  const reached = measured <= most ? "yes" : "no";
+  const shown = formatRatio({ ratio: measured, sure });
+  return [name, formatNumber(most, 2), shown, sure ? reached : "machine was busy"];
+}
+
 /** @param {Section} section */
-export function formatSection({ title, text, tables }) {
-  return [`## ${title}`, text, ...tables.map(formatTable)].join("\n\n");
+export function formatSection({ title, text, tables, chart }) {
+  const image = chart ? [`![${chart.title}, ${chart.unit}](${chart.file})`] : [];
+  return [`## ${title}`, text, ...image, ...tables.map(formatTable)].join("\n\n");
 }
 
 /**

@@ -37,7 +37,7 @@ export class EventEndpoint<
   Req extends Request | NodeRequest = Request | NodeRequest,
   Events = DefaultEvents,
 > extends EventStream<Events> {
-  readonly #response: Response | null;
+  readonly #response: Response | null = null;
 
   /**
    * Opens the stream: status, headers and a first byte leave at once. A request whose client was
@@ -64,7 +64,6 @@ export class EventEndpoint<
     } else {
       const info = readNodeRequest(request);
       super(new ResponseSink(responseOrOptions as NodeResponse | undefined), info, nodeOptions);
-      this.#response = null;
     }
   }
 

@@ -10,7 +10,8 @@ export function start(join) {
       "Cache-Control": "no-cache",
       Connection: "keep-alive",
     });
-    res.flushHeaders();
+    // So that the client's `open` fires.
+    res.write(":\n\n");
     join(res);
   });
   return listen(server);
@@ -18,4 +19,10 @@ export function start(join) {
 
 export function send(res, data, id) {
   res.write(`id: ${id}\ndata: ${data}\n\n`);
+}
+
+/** Formatted once, written to everybody. */
+export function broadcast(responses, data, id) {
+  const frame = `id: ${id}\ndata: ${data}\n\n`;
+  for (const res of responses) res.write(frame);
 }

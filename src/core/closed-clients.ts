@@ -3,6 +3,7 @@ import { invalid } from "./frame.ts";
 import type { StreamOptions } from "./options.ts";
 import { shared } from "./shared.ts";
 import type { ClosedClients } from "./types.ts";
+import { unpolluted } from "./unpolluted.ts";
 
 /** How long a client stays closed, where nobody said otherwise. */
 const HOUR_MS = 3_600_000;
@@ -27,7 +28,8 @@ export class MemoryClosedClients implements ClosedClients {
   readonly #expiryById = new Map<string, number>();
 
   /** @throws TypeError if an option is not a positive number. */
-  constructor({ ttl = HOUR_MS, maxEntries = 100_000 }: MemoryClosedClientsOptions = {}) {
+  constructor(options: MemoryClosedClientsOptions = {}) {
+    const { ttl = HOUR_MS, maxEntries = 100_000 } = unpolluted(options);
     for (const [name, value] of Object.entries({ ttl, maxEntries })) {
       if (!(value > 0)) throw invalid(name, "must be positive", value);
     }
@@ -39,10 +41,11 @@ export class MemoryClosedClients implements ClosedClients {
     return (this.#expiryById.get(id) ?? 0) > performance.now();
   }
 
-  add(id: string): void {
+  /** @param age milliseconds since the client was closed, if somebody else did that */
+  add(id: string, age = 0): void {
     const now = performance.now();
     this.#expiryById.delete(id);
-    this.#expiryById.set(id, now + this.#ttlMs);
+    this.#expiryById.set(id, now + this.#ttlMs - age);
     for (const [oldest, expiry] of this.#expiryById) {
       if (expiry > now && this.#expiryById.size <= this.#maxEntries) break;
       this.#expiryById.delete(oldest);
@@ -74,19 +77,17 @@ function callRegistry(
   method: keyof ClosedClients,
   id: string,
 ): unknown {
-  if (!id) return undefined;
+  if (!id) return;
+  const onFault = (error: unknown) => reportError(onError, error, "closed-clients");
   try {
     // An id is one line, so the last line of a key is always the id.
     const answer: unknown = closedClients[method](
       closedClientsScope ? `${closedClientsScope}\n${id}` : id,
     );
-    if (answer instanceof Promise) {
-      answer.catch((error: unknown) => reportError(onError, error, "closed-clients"));
-    }
+    Promise.resolve(answer).catch(onFault);
     return answer;
   } catch (error) {
-    void reportError(onError, error, "closed-clients");
-    return undefined;
+    return void onFault(error);
   }
 }
 
@@ -103,9 +104,8 @@ export function createClosingId(): string {
   return `evt-closed.${expiry}.${crypto.getRandomValues(new Uint32Array(4)).join(".")}`;
 }
 
-/** Is it a closing id, and if so one that still counts? */
-export function readClosingId(id: string): "none" | "valid" | "expired" {
+/** Does this closing id still count? `undefined` if it is none. */
+export function readClosingId(id: string): boolean | undefined {
   const expiry = CLOSING_ID.exec(id)?.[1];
-  if (expiry === undefined) return "none";
-  return parseInt(expiry, 36) * 1000 > Date.now() ? "valid" : "expired";
+  return expiry === undefined ? undefined : parseInt(expiry, 36) * 1000 > Date.now();
 }

@@ -1,7 +1,8 @@
 import { EventEndpointError, type EventEndpointErrorCode } from "./errors.ts";
-import { encodeText, KEEP_ALIVE_FRAME } from "./frame.ts";
+import { KEEP_ALIVE_FRAME } from "./frame.ts";
 import type { StreamOptions } from "./options.ts";
 import { type Deadline, findScheduler, type TurnTask } from "./scheduler.ts";
+import { bytesOf, joinTexts, type Text } from "./shared-text.ts";
 import type { ResponseHead, Sink, SinkOwner } from "./sink.ts";
 import type { CloseCode } from "./types.ts";
 
@@ -11,6 +12,14 @@ const REFUSED = Promise.resolve(false);
 
 /** How often, in one `stallTimeout`, a client that takes nothing is looked at for signs of life. */
 const STALL_CHECKS = 8;
+
+/** Who feeds a stream besides its owner: a place in a channel. */
+export interface Feeder {
+  /** Whether it gives ids of a log, of which a stream can have one only. */
+  readonly hasLog: boolean;
+  /** The stream takes nothing any more. */
+  streamEnded(): void;
+}
 
 /**
  * Brings frames to one client: collects those of one turn into one write, bounds what waits, keeps
@@ -22,14 +31,19 @@ export class Delivery implements SinkOwner, Deadline, TurnTask {
   dueAt = Infinity;
   /** What ended it; `undefined` while it is open. */
   code: CloseCode | undefined;
+  /** What the client brought, then what was accepted last. */
+  lastEventId = "";
+  /** Whether nothing is on its way any more. */
+  isOver = false;
+  /** Its places in channels; `undefined` until it has had one. */
+  feeders: readonly Feeder[] | undefined;
 
   readonly #sink: Sink;
   readonly #onOver: (code: CloseCode, wasClean: boolean) => unknown;
   readonly #options: StreamOptions;
   readonly #scheduler = findScheduler();
-  #isOver = false;
   /** Frames of this turn, not written yet. */
-  #outbox = "";
+  #outbox: Text = "";
   #accepted = false;
   /** Whether something that was written may not have been taken. */
   #isDirty = false;
@@ -59,9 +73,9 @@ export class Delivery implements SinkOwner, Deadline, TurnTask {
   }
 
   get bufferedAmount(): number {
-    if (this.#isOver) return 0;
+    if (this.isOver) return 0;
     const waiting = this.#sink.bufferedAmount;
-    return this.#outbox ? waiting + encodeText(this.#outbox).length : waiting;
+    return this.#outbox ? waiting + bytesOf(this.#outbox).length : waiting;
   }
 
   /** Aborted when it closes. Made when somebody asks for it: most never do. */
@@ -77,17 +91,17 @@ export class Delivery implements SinkOwner, Deadline, TurnTask {
     this.#schedule();
   }
 
-  /** Accepts a frame, unless the client is gone or turns out to be too slow. */
-  accept(frame: string): boolean {
+  /** Accepts a frame, and its id if it has one, unless the client is gone or turns out to be too slow. */
+  accept(frame: Text, id?: string): boolean {
     const limit = this.#options.maxBufferedAmount;
     if (frame.length * 3 > limit) {
-      this.#largest = Math.max(this.#largest, encodeText(frame).length);
+      this.#largest = Math.max(this.#largest, bytesOf(frame).length);
     }
     // What is left of one large event may stay, together with what may wait beside it.
     if (
       !this.code &&
       this.#exceeds(limit) &&
-      this.bufferedAmount + encodeText(frame).length > limit + this.#largest
+      this.bufferedAmount + bytesOf(frame).length > limit + this.#largest
     ) {
       this.#breakOff();
     }
@@ -95,13 +109,19 @@ export class Delivery implements SinkOwner, Deadline, TurnTask {
     if (this.code) return false;
     this.#accepted = true;
     if (!this.#outbox) this.#scheduler.afterTurn(this);
-    this.#outbox += frame;
+    this.#outbox = joinTexts(this.#outbox, frame);
+    if (id !== undefined) this.lastEventId = id;
     return true;
+  }
+
+  /** Whether more than the high-water mark waits, even after all of it was offered to the system. */
+  get isFull(): boolean {
+    return !this.code && this.#exceeds(this.#options.highWaterMark);
   }
 
   /** Waits for the next drain if more than the high-water mark waits. `false` once it is closed. */
   whenDrained(): Promise<boolean> {
-    const isFull = !this.code && this.#exceeds(this.#options.highWaterMark);
+    const { isFull } = this;
     // Writing may have told that the client is gone.
     if (this.code) return REFUSED;
     if (!isFull) return ACCEPTED;
@@ -112,24 +132,24 @@ export class Delivery implements SinkOwner, Deadline, TurnTask {
   end(code: CloseCode, lastFrame = ""): void {
     if (this.code) return;
     this.code = code;
-    this.#outbox += lastFrame;
+    this.#outbox = joinTexts(this.#outbox, lastFrame);
     this.onTurnEnd();
     this.#tellEnd();
-    if (this.#isOver) return;
+    if (this.isOver) return;
     if (code !== "source-failed") this.#sink.end();
     // A failure would overtake what waits.
-    else if (!this.#isDirty) this.#breakOff(code);
+    else if (!this.#isDirty) this.#breakOff("source-failed");
     // A client that does not take the rest must not keep it here for ever.
     this.#watchWaiting();
     this.#schedule();
   }
 
   sinkDrained(): void {
-    if (this.#isOver) return;
+    if (this.isOver) return;
     this.#isDirty = this.#sink.bufferedAmount > 0;
     if (!this.#isDirty) {
       this.#largest = 0;
-      if (this.code === "source-failed") return this.#breakOff(this.code);
+      if (this.code === "source-failed") return this.#breakOff("source-failed");
     }
     this.#drainedEnough();
     // The first read, at the latest.
@@ -137,8 +157,8 @@ export class Delivery implements SinkOwner, Deadline, TurnTask {
   }
 
   sinkClosed(clean = !this.#isDirty): void {
-    if (this.#isOver) return;
-    this.#isOver = true;
+    if (this.isOver) return;
+    this.isOver = true;
     this.code ??= "client-left";
     this.#scheduler.cancel(this);
     this.#tellEnd();
@@ -149,13 +169,17 @@ export class Delivery implements SinkOwner, Deadline, TurnTask {
   }
 
   /** Writes what was collected. */
-  onTurnEnd(): void {
-    if (this.#outbox) this.#write(this.#outbox);
+  onTurnEnd(now = performance.now()): void {
+    const text = this.#outbox;
+    this.#outbox = "";
+    if (!text) return;
+    this.#lastOutputAt = now;
+    this.#sink.write(text);
+    this.#watchWaiting();
   }
 
   onDue(now: number): void {
-    const sink = this.#sink;
-    if (sink.bufferedAmount === 0 || sink.progress !== this.#progress) {
+    if (this.#sink.bufferedAmount === 0 || this.#sink.progress !== this.#progress) {
       this.#watch(now);
       // Not every sink can tell by itself that a part of what waits was taken.
       this.#drainedEnough();
@@ -164,16 +188,10 @@ export class Delivery implements SinkOwner, Deadline, TurnTask {
     if (!this.code && now >= this.#lastOutputAt + this.#options.keepAlive) {
       this.#lastOutputAt = now;
       // Behind bytes that wait already, a comment would keep nothing alive.
-      if (sink.started && this.bufferedAmount === 0) this.#write(KEEP_ALIVE_FRAME);
+      if (this.#sink.started && this.bufferedAmount === 0) this.#outbox = KEEP_ALIVE_FRAME;
+      this.onTurnEnd();
     }
     this.#schedule();
-  }
-
-  #write(text: string): void {
-    this.#outbox = "";
-    this.#lastOutputAt = performance.now();
-    this.#sink.write(text);
-    this.#watchWaiting();
   }
 
   /** Begins to look for progress when bytes begin to wait. */
@@ -193,44 +211,43 @@ export class Delivery implements SinkOwner, Deadline, TurnTask {
   /** Is more than this waiting, even after all of it was offered to the system? */
   #exceeds(limit: number): boolean {
     // Not measured: one UTF-16 unit is at most three bytes.
-    if (this.#sink.bufferedAmount + this.#outbox.length * 3 <= limit) return false;
+    const waiting = this.#isDirty ? this.#sink.bufferedAmount : 0;
+    if (waiting + this.#outbox.length * 3 <= limit) return false;
     // So that a burst within one turn makes no client slow.
     this.onTurnEnd();
     return this.#sink.bufferedAmount > limit;
   }
 
   #schedule(): void {
-    if (this.#isOver) return;
-    const { keepAlive, stallTimeout } = this.#options;
+    if (this.isOver) return;
     // A response that nobody reads yet may have been dropped: the scheduler must not keep it.
     const isIdle = this.code || !this.#sink.started;
     this.dueAt = Math.min(
-      isIdle ? Infinity : Math.min(this.#endsAt, this.#lastOutputAt + keepAlive),
-      this.#isDirty ? performance.now() + stallTimeout / STALL_CHECKS : Infinity,
+      isIdle ? Infinity : Math.min(this.#endsAt, this.#lastOutputAt + this.#options.keepAlive),
+      this.#isDirty ? performance.now() + this.#options.stallTimeout / STALL_CHECKS : Infinity,
     );
-    this.#scheduler[this.dueAt < Infinity ? "schedule" : "cancel"](this);
+    if (this.dueAt < Infinity) this.#scheduler.schedule(this);
+    else this.#scheduler.cancel(this);
   }
 
-  #breakOff(code: EventEndpointErrorCode = "slow-client"): void {
+  #breakOff(code: CloseCode & EventEndpointErrorCode = "slow-client"): void {
     // It may have been closed already, and the client does not take what is left.
     this.code ??= code;
-    const clean = !this.#isDirty;
     this.#sink.abort(new EventEndpointError(code));
-    this.sinkClosed(clean);
+    this.sinkClosed();
   }
 
   /** Nothing can be sent any more. */
   #tellEnd(): void {
-    this.#drained(false);
+    this.#settleDrain?.(false);
     this.#abortController?.abort();
+    for (const feeder of this.feeders ?? []) feeder.streamEnded();
+    this.feeders &&= [];
   }
 
   #drainedEnough(): void {
-    if (this.#drain && this.bufferedAmount <= this.#options.highWaterMark) this.#drained(true);
-  }
-
-  #drained(open: boolean): void {
-    this.#settleDrain?.(open);
+    if (!this.#drain || this.bufferedAmount > this.#options.highWaterMark) return;
+    this.#settleDrain?.(true);
     this.#drain = undefined;
   }
 }

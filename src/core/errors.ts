@@ -3,7 +3,11 @@ export type EventEndpointErrorCode =
   /** The client did not read and was cut off; its response body ends with this error. */
   | "slow-client"
   /** The source given to `pipe()` or returned by a handler failed; the body ends with this error. */
-  | "source-failed";
+  | "source-failed"
+  /** The channel was closed, and takes nothing any more. */
+  | "channel-closed"
+  /** The log cannot be reached. What was sent may or may not appear later, at most once. */
+  | "log-unavailable";
 
 /** An operational failure. Wrong arguments are a `TypeError` instead. */
 export class EventEndpointError extends Error {
@@ -43,7 +47,8 @@ export async function reportError(
  * already, and left alone it would end the process.
  */
 export function silence(value: unknown): void {
-  if (value instanceof Promise) value.catch(() => {});
+  // It may be of another realm, or only look like one.
+  Promise.resolve(value).catch(() => {});
 }
 
 /** Where a fault handed to `onError` came from. */
@@ -54,5 +59,9 @@ export type ErrorStage =
   | "message"
   /** The handler given to `eventHandler()` threw or rejected. */
   | "handler"
+  /** The filter of a channel's member threw; the member did not get the event. */
+  | "filter"
+  /** The log of a channel failed, or held what cannot be sent. It will be asked again. */
+  | "log"
   /** The closed-clients registry threw; the client was let in. */
   | "closed-clients";

@@ -1,5 +1,6 @@
 import { serializeData } from "./frame.ts";
 import type { CloseCode, EventFields } from "./types.ts";
+import { unpolluted } from "./unpolluted.ts";
 
 /** What of an object is serialised, and as what; see `JSON.stringify`. */
 export type Replacer =
@@ -32,10 +33,8 @@ export class ServerSentEvent extends Event {
    * @param type what the client's listeners are for; `"message"` is what `onmessage` hears
    * @throws TypeError if `replacer` or `space` are given and the data has no JSON form
    */
-  constructor(
-    type: string,
-    { data = "", id, retry, replacer, space, ...init }: ServerSentEventInit = {},
-  ) {
+  constructor(type: string, init: ServerSentEventInit = {}) {
+    const { data = "", id, retry, replacer, space } = unpolluted(init);
     super(type, init);
     // The declarations know either kind of replacer, but not both at once.
     const toJson = (value: unknown) => JSON.stringify(value, replacer as string[], space);
@@ -90,22 +89,23 @@ export interface EventPayload {
  * or a framework's copy of the class.
  */
 export function readEventPayload(event: Event): EventPayload | undefined {
-  const { type, detail } = event as Event & Record<string, unknown>;
+  const given = unpolluted(event);
+  const { type, detail } = given as Event & Record<string, unknown>;
   // MessageEvent, ServerSentEvent; else perhaps a CustomEvent
-  const isMessage = "data" in event && ("lastEventId" in event || "id" in event);
+  const isMessage = "data" in given && ("lastEventId" in given || "id" in given);
   const message: unknown = isMessage ? event : detail;
   if (!isObjectWith(message, "data")) return undefined;
-  const { data, event: name, id, retry } = message as EventPayload;
+  const { data, event: name, id, retry } = unpolluted(message as EventPayload);
   return {
     data,
     event: name ?? (type === "message" ? undefined : type),
     // A MessageEvent has no way to say "no id", only "".
-    id: "lastEventId" in event ? event.lastEventId || undefined : id,
+    id: "lastEventId" in given ? given.lastEventId || undefined : id,
     retry,
   };
 }
 
 /** Is it an object that has this property, own or not? */
 export function isObjectWith(value: unknown, name: PropertyKey): boolean {
-  return typeof value === "object" && value !== null && name in value;
+  return typeof value === "object" && value !== null && name in unpolluted(value);
 }

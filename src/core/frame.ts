@@ -1,4 +1,5 @@
 import { silence } from "./errors.ts";
+import { unpolluted } from "./unpolluted.ts";
 
 /**
  * Pure functions from a message to the text that goes on the wire.
@@ -74,16 +75,15 @@ function prefixLines(text: string, prefix: string): string {
  * @throws TypeError if the serializer throws, or has no text for it (`JSON.stringify(undefined)`).
  */
 export function serializeData(data: unknown, serialize: (data: unknown) => unknown): string {
-  let text: unknown = data;
+  if (typeof data === "string") return data;
   let cause: unknown;
   try {
-    if (typeof data !== "string") text = serialize(data);
+    const text = serialize(data);
+    if (typeof text === "string") return text;
+    silence(text);
   } catch (error) {
-    text = undefined;
     cause = error;
   }
-  if (typeof text === "string") return text;
-  silence(text);
   throw invalid("data", "cannot be serialized", data, cause);
 }
 
@@ -98,7 +98,7 @@ export function readFields(idOrFields: unknown): FrameFields {
     return { id: readId(idOrFields), event: undefined, retry: undefined };
   }
   // Each property is read once: a getter must not show the check one value and the wire another.
-  const { id, event, retry } = idOrFields as Record<keyof FrameFields, unknown>;
+  const { id, event, retry } = unpolluted(idOrFields as Record<keyof FrameFields, unknown>);
   // Nobody means an id that is wrapped in an object to get lost.
   if (id === undefined && idOrFields instanceof String) return readFields(String(idOrFields));
   return {
@@ -125,9 +125,7 @@ function readId(value: unknown): string | undefined {
   if (isPlain(value)) return value;
   const id = readLine("id", value);
   if (!id || canReturn(id)) return id;
-  const rule =
-    "must have no control characters, no white space at its edges, and at most 1024 bytes";
-  throw invalid("id", rule, id);
+  throw invalid("id", "contains a control character, edge white space, or over 1 KiB", id);
 }
 
 /** Would a client bring this id back as it was sent? */
@@ -175,9 +173,9 @@ function coerce(name: string, value: unknown): string {
 /** Checks a reconnection time. @throws TypeError unless it is an integer that every client takes. */
 export function readRetry(name: string, value: unknown): number | undefined {
   if (value == null) return undefined;
-  const retry = value as number;
-  if (Number.isInteger(retry) && retry >= 0 && retry <= MAX_RETRY_MS) return retry;
-  throw invalid(name, `must be an integer from 0 to ${MAX_RETRY_MS} (milliseconds)`, value);
+  const isValid = Number.isInteger(value) && (value as number) >= 0;
+  if (isValid && (value as number) <= MAX_RETRY_MS) return value as number;
+  throw invalid(name, `must be an integer from 0 to ${MAX_RETRY_MS} (ms)`, value);
 }
 
 /** Makes the `TypeError` for an argument: its name, what is wrong with it, and a primitive's value. */

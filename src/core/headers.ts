@@ -21,10 +21,11 @@ const RESERVED =
  * @throws TypeError if a name or value is not a legal one.
  */
 export function readHeaders(init: HeadersLike): Headers {
+  if (init === undefined) return new Headers();
   try {
     return new Headers([...new Headers(init)].filter(([name]) => !RESERVED.test(name)));
   } catch (cause) {
-    throw invalid("headers", "must be legal header names and values", init, cause);
+    throw invalid("headers", "must be legal names and values", init, cause);
   }
 }
 

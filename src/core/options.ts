@@ -6,7 +6,7 @@ import type { ClosedClients, EventEndpointOptions } from "./types.ts";
 /** The options of one stream, checked and complete. */
 export interface StreamOptions extends Pick<
   EventEndpointOptions,
-  "signal" | "closedClientsScope" | "lastEventIdParams" | "onError"
+  "signal" | "closedClientsScope" | "onError"
 > {
   reconnectionTime: number | undefined;
   serialize: (data: unknown) => unknown;
@@ -31,8 +31,10 @@ export function readOptions({
   maxDuration = Infinity,
   closedClients = sharedClosedClients(),
   closeEvent,
-  ...others
-}: EventEndpointOptions = {}): StreamOptions {
+  signal,
+  closedClientsScope,
+  onError,
+}: EventEndpointOptions): StreamOptions {
   // Bun drops a connection that was silent for 10 s, common proxies one of 30 s or more.
   const keepAliveMs = keepAlive === true ? ("Bun" in globalThis ? 8_000 : 15_000) : keepAlive;
   const amounts = {
@@ -43,16 +45,19 @@ export function readOptions({
     maxDuration,
   };
   for (const [name, value] of Object.entries(amounts)) {
-    check(name, "a number that is not negative", typeof value === "number" && value >= 0, value);
+    check(name, "a number from 0", typeof value === "number" && value >= 0, value);
   }
   check("serialize", "a function", typeof serialize === "function", serialize);
   const isRegistry = isObjectWith(closedClients, "has") && isObjectWith(closedClients, "add");
   check("closedClients", "{ has(), add() }", isRegistry, closedClients);
-  const { signal } = others;
-  check("signal", "an AbortSignal", !signal || isObjectWith(signal, "aborted"), signal);
+  check("signal", "an AbortSignal", !signal || isObjectWith(signal, "addEventListener"), signal);
   return {
-    ...others,
     ...amounts,
+    signal,
+    closedClientsScope,
+    onError,
+    // Whoever sends as fast as it is told to must not reach the limit.
+    highWaterMark: Math.min(highWaterMark, maxBufferedAmount),
     // No time at all means never.
     keepAlive: amounts.keepAlive || Infinity,
     reconnectionTime: pickRetry(reconnectionTime),
@@ -64,10 +69,19 @@ export function readOptions({
 }
 
 function pickRetry(time: EventEndpointOptions["reconnectionTime"]): number | undefined {
-  const [min, max = min] = [time].flat().map((value) => readRetry("reconnectionTime", value));
-  if (min === undefined || max === undefined) return undefined;
-  check("reconnectionTime", "one number, or [min, max]", min <= max, `${min}, ${max}`);
-  return min + Math.floor(Math.random() * (max - min + 1));
+  return time == null ? undefined : pickTime(readTimes("reconnectionTime", time), Math.random());
+}
+
+/** Checks one time, or a range of them. @throws TypeError if a client would not take each of them. */
+export function readTimes(name: string, times: unknown): readonly [min: number, max: number] {
+  const [min = -1, max = min, ...more] = [times].flat().map((time) => readRetry(name, time));
+  check(name, "a number or [min, max]", 0 <= min && min <= max && !more.length, times);
+  return [min, max];
+}
+
+/** The time that lies at this share, from 0 to below 1, of a range. */
+export function pickTime([min, max]: readonly [min: number, max: number], share: number): number {
+  return min + Math.floor(share * (max - min + 1));
 }
 
 function check(name: string, expected: string, isValid: boolean, value: unknown): void {

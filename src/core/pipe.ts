@@ -2,6 +2,7 @@ import { type ErrorStage, silence } from "./errors.ts";
 import { type EventPayload, isObjectWith, readEventPayload } from "./events.ts";
 import { invalid } from "./frame.ts";
 import type { PipeOptions } from "./types.ts";
+import { unpolluted } from "./unpolluted.ts";
 
 /** What piping needs of the stream that it feeds. */
 export interface PipeTarget {
@@ -31,9 +32,10 @@ const ITEMS_PER_TURN = 512;
 export function pipeSource(
   source: unknown,
   toMessage: ((item: never) => unknown) | null | undefined,
-  { types = ["message"], end }: PipeOptions = {},
+  options: PipeOptions = {},
   target: PipeTarget,
 ): Promise<void> {
+  const { types = ["message"], end } = unpolluted(options);
   if (toMessage != null && typeof toMessage !== "function") {
     throw invalid("toMessage", "must be a function", toMessage);
   }
@@ -41,7 +43,7 @@ export function pipeSource(
   const isOver = () => signal.aborted;
   const reader = openReader(source);
   if (!reader && !isObjectWith(source, "addEventListener")) {
-    throw invalid("source", "must be an iterable, a ReadableStream or an EventTarget", source);
+    throw invalid("source", "must be an iterable, ReadableStream or EventTarget", source);
   }
 
   /** Sends an item. The user's code and the item's fields may throw; a full buffer makes it wait. */

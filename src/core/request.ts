@@ -20,8 +20,9 @@ const ID_PARAMS = ["lastEventId", "last_event_id", "Last-Event-ID", "evs_last_ev
  */
 export function readLastEventId(request: RequestInfo, useParams: boolean): string {
   const ids = [decodeHeader(request.header("last-event-id") ?? "")];
-  if (useParams) {
-    const params = new URLSearchParams(/\?([^#]*)/.exec(request.url ?? "")?.[1]);
+  const query = useParams && /\?([^#]*)/.exec(request.url ?? "");
+  if (query) {
+    const params = new URLSearchParams(query[1]);
     ids.push(...ID_PARAMS.map((name) => params.get(name) ?? ""));
   }
   return ids.find((id) => id && canReturn(id)) ?? "";

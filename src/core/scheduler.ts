@@ -10,7 +10,7 @@ export interface Deadline {
 
 /** Somebody who wants to be called when the current turn of the event loop is over. */
 export interface TurnTask {
-  onTurnEnd(): void;
+  onTurnEnd(now: number): void;
 }
 
 /** Longest delay that timers take; a longer one would fire at once. */
@@ -58,7 +58,8 @@ export class Scheduler {
     const run = () => {
       const tasks = this.#turn;
       this.#turn = [];
-      for (const each of tasks) each.onTurnEnd();
+      const now = performance.now();
+      for (const each of tasks) each.onTurnEnd(now);
     };
     // From within a microtask, Node runs a tick only when there are no microtasks left.
     queueMicrotask(() => (nextTick ? nextTick(run) : run()));

@@ -1,3 +1,11 @@
+import type { Text } from "./shared-text.ts";
+
+/**
+ * Most bytes that a sink hands on as one piece, the size of an HTTP/2 frame. Who is given a piece
+ * tells nothing before all of it is taken: in one of megabytes, a slow client's progress is lost.
+ */
+export const PIECE_BYTES = 16_384;
+
 /**
  * Where frames go: one HTTP response, of whatever server. Adapters implement it; the core decides
  * what is written and when. A sink never throws for what a client does.
@@ -16,7 +24,7 @@ export interface Sink {
   /** Takes the owner and answers with the head. Called once, before anything else. */
   open(owner: SinkOwner, head: ResponseHead): void;
   /** Writes whole frames. Everything is taken: see `bufferedAmount`. */
-  write(text: string): void;
+  write(text: Text): void;
   /** Ends the response after what was written. The owner's `sinkClosed` follows, sooner or later. */
   end(): void;
   /** Breaks the response off, so that the client can tell, and drops what waits. */

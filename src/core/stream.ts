@@ -7,12 +7,13 @@ import {
 } from "./closed-clients.ts";
 import { Delivery } from "./delivery.ts";
 import { type ErrorStage, reportError } from "./errors.ts";
-import { CloseEvent, readEventPayload } from "./events.ts";
+import { CloseEvent, isObjectWith, readEventPayload } from "./events.ts";
 import {
   formatComment,
   formatMessage,
   formatRetry,
   type FrameFields,
+  invalid,
   KEEP_ALIVE_FRAME,
   readFields,
   readLine,
@@ -34,9 +35,13 @@ import type {
   PipeOptions,
   Source,
 } from "./types.ts";
+import { unpolluted } from "./unpolluted.ts";
 
 /** Breaks a stream off because code of the user's failed. For the package, not for users. */
 export let failStream: (stream: EventStream<never>, error: unknown, stage: ErrorStage) => void;
+
+/** What brings a stream's frames to its client. For the package, not for users. */
+export let deliveryOf: (stream: EventStream<never>) => Delivery;
 
 /**
  * One event stream to one client, over whatever sink: the state machine that `EventEndpoint` is
@@ -49,37 +54,42 @@ export abstract class EventStream<
   readonly #delivery: Delivery;
   /** Whether listeners can have been added: an end before that is told later. */
   #constructed = false;
-  #lastEventId = "";
   /** The text given with what ended the stream. */
   #reason = "";
-  readonly #finished: Promise<void>;
+  /** For those who wait for the end; made when somebody asks for it. */
+  #finished: Promise<void> | undefined;
+  #settle: (() => void) | undefined;
 
   static {
     failStream = (stream, error, stage) => stream.#fail(error, stage);
+    deliveryOf = (stream) => {
+      if (isObjectWith(stream, "closed") && #delivery in stream) return stream.#delivery;
+      throw invalid("events", "must be an EventEndpoint", stream);
+    };
   }
 
-  protected constructor(
-    sink: Sink,
-    request: RequestInfo,
-    options: EventEndpointOptions | undefined,
-  ) {
+  protected constructor(sink: Sink, request: RequestInfo, options: EventEndpointOptions = {}) {
     super();
     // Everything that can throw comes before the first byte.
-    this.#options = readOptions(options);
-    const headers = readHeaders(options?.headers);
-    const { signal, reconnectionTime, lastEventIdParams = true, highWaterMark } = this.#options;
-    const isRefused = this.#refuses(readLastEventId(request, lastEventIdParams));
-    let settle!: () => void;
+    const given = unpolluted(options);
+    const { lastEventIdParams = true } = given;
+    this.#options = readOptions(given);
+    const headers = readHeaders(given.headers);
+    const { signal, reconnectionTime, highWaterMark } = this.#options;
+    const lastEventId = readLastEventId(request, lastEventIdParams);
+    const isClosing = readClosingId(lastEventId);
+    const isRefused = isClosing ?? isClosedClient(this.#options, lastEventId);
     let unfollow: (() => void) | undefined;
-    this.#finished = new Promise((resolve) => (settle = resolve));
     const delivery = new Delivery(sink, this.#options, async (code, wasClean) => {
       unfollow?.();
-      settle();
+      this.#settle?.();
       // Nobody can listen to an endpoint that is still being made.
       if (!this.#constructed) await Promise.resolve();
       super.dispatchEvent(new CloseEvent("close", { code, reason: this.#reason, wasClean }));
     });
     this.#delivery = delivery;
+    // One of ours is none of the application's.
+    if (isClosing === undefined) delivery.lastEventId = lastEventId;
 
     if (isRefused) delivery.code = "refused";
     else if (request.method === "HEAD") delivery.code = "closed";
@@ -98,7 +108,7 @@ export abstract class EventStream<
    * brought, then the id that was sent last. `""` if none.
    */
   get lastEventId(): string {
-    return this.#lastEventId;
+    return this.#delivery.lastEventId;
   }
 
   /** `true` from the moment nothing more can be sent, whoever ended the stream. */
@@ -141,8 +151,7 @@ export abstract class EventStream<
     idOrFields?: string | Omit<EventFields, "event"> | null,
   ): Promise<boolean> {
     if (this.closed) return this.#delivery.whenDrained();
-    const fields = readFields(idOrFields);
-    return this.#send(data, { ...fields, event: readLine("event", event) });
+    return this.#send(data, { ...readFields(idOrFields), event: readLine("event", event) });
   }
 
   /**
@@ -151,7 +160,7 @@ export abstract class EventStream<
    * @throws TypeError as {@link send}
    */
   dispatchMessage(data: unknown): boolean {
-    return !this.closed && this.#accept(this.#format(data, readFields(null)), undefined);
+    return !this.closed && this.#delivery.accept(this.#format(data, readFields(null)));
   }
 
   /**
@@ -177,7 +186,7 @@ export abstract class EventStream<
     if (!payload) return super.dispatchEvent(event);
     const fields = readFields(payload);
     const frame = this.#format(payload.data, fields);
-    return super.dispatchEvent(event) && this.#accept(frame, fields.id);
+    return super.dispatchEvent(event) && this.#delivery.accept(frame, fields.id);
   }
 
   /**
@@ -200,7 +209,7 @@ export abstract class EventStream<
     return pipeSource(source, toMessage, options, {
       signal: this.signal,
       send: (payload) => this.#send(payload.data, readFields(payload)),
-      ended: () => this.#delivery.end("source-ended", this.#formatGoodbye(undefined)),
+      ended: () => this.#delivery.end("source-ended", this.#formatGoodbye()),
       failed: (error, stage) => this.#fail(error, stage),
     });
   }
@@ -217,17 +226,22 @@ export abstract class EventStream<
   close(options?: boolean | CloseOptions | null): Promise<void> {
     if (!this.closed) {
       const {
-        noReconnect = false,
+        noReconnect,
         reconnectionTime,
         reason = "",
-      } = typeof options === "object" ? (options ?? {}) : { noReconnect: options };
+      } = unpolluted(typeof options === "object" ? (options ?? {}) : { noReconnect: options });
       const retry = readRetry("reconnectionTime", reconnectionTime);
       this.#reason = reason;
       const lastFrame = noReconnect ? this.#formatGoodbye(retry) : formatRetry(retry);
       this.#delivery.end(noReconnect ? "no-reconnect" : "closed", lastFrame);
-      if (noReconnect) markClosedClient(this.#options, this.#lastEventId);
+      // In a channel, others have the same id.
+      if (noReconnect && !this.#delivery.feeders) {
+        markClosedClient(this.#options, this.lastEventId);
+      }
     }
-    return this.#finished;
+    return (this.#finished ??= this.#delivery.isOver
+      ? Promise.resolve()
+      : new Promise((resolve) => (this.#settle = resolve)));
   }
 
   /** Closes the endpoint: `await using events = …`. */
@@ -236,7 +250,7 @@ export abstract class EventStream<
   }
 
   #send(data: unknown, fields: FrameFields): Promise<boolean> {
-    this.#accept(this.#format(data, fields), fields.id);
+    this.#delivery.accept(this.#format(data, fields), fields.id);
     return this.#delivery.whenDrained();
   }
 
@@ -244,27 +258,12 @@ export abstract class EventStream<
     return formatMessage(serializeData(data, this.#options.serialize), fields);
   }
 
-  #accept(frame: string, id: string | undefined): boolean {
-    // The serializer or a listener may have closed the endpoint.
-    if (this.closed || !this.#delivery.accept(frame)) return false;
-    if (id !== undefined) this.#lastEventId = id;
-    return true;
-  }
-
   /**
    * The last frame for a client that is not to come back. It is a named event with data, because
    * Firefox and others ignore the id of a frame that raises no event.
    */
-  #formatGoodbye(retry: number | undefined): string {
+  #formatGoodbye(retry?: number): string {
     return formatMessage("", { event: this.#options.closeEvent, id: createClosingId(), retry });
-  }
-
-  /** Decides on 204, and takes over the id that the client brought unless it is one of ours. */
-  #refuses(id: string): boolean {
-    const closingId = readClosingId(id);
-    if (closingId !== "none") return closingId === "valid";
-    this.#lastEventId = id;
-    return isClosedClient(this.#options, id);
   }
 
   #fail(error: unknown, stage: ErrorStage): void {

@@ -64,8 +64,8 @@ export interface EndpointEventTarget extends EventTarget {
 export interface ClosedClients {
   /** Was this client closed for good? Called once for each request that brings an id. */
   has(id: string): boolean;
-  /** Closes this client for good. */
-  add(id: string): void;
+  /** Closes this client for good. If it takes time, a rejection is told to `onError`. */
+  add(id: string): void | Promise<void>;
 }
 
 /** Options of `EventEndpoint` and `eventHandler`. An explicit `undefined` means the default. */
@@ -89,7 +89,10 @@ export interface EventEndpointOptions {
   headers?: HeadersLike;
   /** Turns data that is not a string into text. Defaults to `JSON.stringify`. */
   serialize?: ((data: unknown) => string) | undefined;
-  /** Bytes of `bufferedAmount` above which `send()` waits. Defaults to 64 KiB. */
+  /**
+   * Bytes of `bufferedAmount` above which `send()` waits. Defaults to 64 KiB, and is never more than
+   * `maxBufferedAmount`.
+   */
   highWaterMark?: number | undefined;
   /**
    * Bytes held for one client before it is closed with code `slow-client`; it reconnects and

@@ -184,6 +184,7 @@ export function endpointContract(name: string, start: StartHost): void {
         ["keepAlive", { keepAlive: NaN }],
         ["signal", { signal: {} }],
         ["signal", { signal: "x" }],
+        ["signal", { signal: { aborted: false } }],
         ["headers", { headers: { "X-Forged": "a\r\nSet-Cookie: b" } }],
         ["closeEvent", { closeEvent: "bye\ndata: x" }],
       ])(

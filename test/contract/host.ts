@@ -42,7 +42,8 @@ export class Exchange {
   async readChunk(): Promise<boolean> {
     const result = await within(
       this.#body!.next(),
-      `chunk after ${JSON.stringify(this.text.slice(-200))}`,
+      // Of the whole text, which would be copied for each chunk, only a part.
+      `chunk after ${JSON.stringify(this.chunks.at(-1)?.slice(-200) ?? "")}`,
     );
     if (result.done) return false;
     const text = this.#decoder.decode(result.value, { stream: true });

@@ -286,6 +286,19 @@ describe("the close event", () => {
     expect(thrown).toMatchObject([{ message: "from a listener" }]);
   });
 
+  it("is found where only the class of the options has it", () => {
+    const controller = new AbortController();
+    class Options {
+      get signal(): AbortSignal {
+        return controller.signal;
+      }
+    }
+    const stream = new RecordedStream(sink, new Options());
+    stream.addEventListener("close", (event) => closes.push(event));
+    controller.abort();
+    expect(closes).toMatchObject([{ code: "aborted" }]);
+  });
+
   it("puts one listener on a signal, however many streams follow it, and lets go of it", () => {
     const controller = new AbortController();
     const listeners = new Set<unknown>();

@@ -3,18 +3,35 @@ import { vi } from "vitest";
 
 export type Adapter = "node" | "fetch";
 
-/** What a visitor sees, all of it at one moment. Lists are newest first, since the last switch. */
+/** A row of the list of events. `number` is what the publisher counted; not all events have one. */
+export interface Row {
+  kind: string;
+  id: string;
+  data: string;
+  number: number | undefined;
+  isReplay: boolean;
+}
+
+/** What a visitor sees, all of it at one moment. Lists are newest first. */
 export interface View {
+  title: string;
   state: string;
   note: string;
   code: string;
   answer: string;
   lastId: string;
-  reconnects: string;
   seenId: string;
+  connections: number;
+  members: string;
+  received: number;
+  replayed: number;
+  missing: string;
+  doubled: string;
   cpu: string;
-  chart: { label: string; cpuLine: string; memoryLine: string };
-  events: { kind: string; id: string; data: string }[];
+  chart: { label: string; cpuLine: string; memoryLine: string; replayBand: string };
+  messages: { from: string; text: string; isReplay: boolean }[];
+  problem: string;
+  events: Row[];
   log: { kind: string; text: string }[];
 }
 
@@ -41,10 +58,12 @@ export class DemoPage {
     });
   }
 
-  static async open(browser: Browser, address: URL): Promise<DemoPage> {
+  /** Resolves once the page has an id and knows how many there are. */
+  static async open(browser: Browser, address: URL, adapter: Adapter = "node"): Promise<DemoPage> {
     const page = new DemoPage(await browser.newPage());
     await page.#page.goto(address.href);
-    await page.until((view) => view.events.length > 0);
+    await page.until((view) => view.lastId.includes("-") && view.members !== "–");
+    await page.switchTo(adapter);
     return page;
   }
 
@@ -57,35 +76,53 @@ export class DemoPage {
     return this.#page.evaluate(() => {
       const text = (selector: string, parent: ParentNode = document) =>
         parent.querySelector(selector)?.textContent ?? "";
+      const tile = (id: string) => document.getElementById(id)?.parentElement?.innerText ?? "";
       const attribute = (id: string, name: string) =>
         document.getElementById(id)?.getAttribute(name) ?? "";
-      const events = Array.from(document.querySelectorAll("#events > li"), (row) => ({
-        kind: text(".kind", row),
-        id: text(".id", row),
-        data: text(".data", row),
-      }));
-      const log = Array.from(document.querySelectorAll("#log > li"), (row) => ({
-        kind: text(".kind", row),
-        text: text(".content", row).trim(),
-      }));
-      const first = events.findIndex(({ kind, id }) => kind === "hello" && id.endsWith("-1"));
-      const switched = log.findIndex((entry) => entry.text.startsWith("Over to"));
+      const list = <T>(id: string, toItem: (row: Element) => T) =>
+        Array.from(document.querySelectorAll(`#${id} > li`), toItem);
+      const isReplay = (row: Element) => text(".badge", row) === "replayed";
       return {
+        title: document.title,
         state: text("#state"),
         note: text("#note"),
         code: text("#code"),
         answer: text("#answer"),
         lastId: text("#last-id"),
-        reconnects: text("#reconnects"),
         seenId: text("#seen-id"),
+        connections: Number(text("#connections")),
+        members: tile("members").replace(/\s+/g, " "),
+        received: Number(text("#received")),
+        replayed: Number(text("#replayed")),
+        missing: tile("missing").replace(/\s+/g, " "),
+        doubled: tile("doubled").replace(/\s+/g, " "),
         cpu: text("#cpu"),
         chart: {
           label: attribute("chart", "aria-label"),
           cpuLine: attribute("cpu-line", "d"),
           memoryLine: attribute("memory-line", "d"),
+          replayBand: attribute("replay-band", "d"),
         },
-        events: events.slice(0, first + 1),
-        log: switched < 0 ? log : log.slice(0, switched),
+        messages: list("messages", (row) => ({
+          from: text(".kind", row),
+          text: text(".text", row),
+          isReplay: isReplay(row),
+        })),
+        problem: text("#problem"),
+        events: list("events", (row) => {
+          const [, number] = /^\{"number":(\d+),/.exec(text(".data", row)) ?? [];
+          return {
+            kind: text(".kind", row),
+            id: text(".id", row),
+            data: text(".data", row),
+            number: number === undefined ? undefined : Number(number),
+            isReplay: isReplay(row),
+          };
+        }),
+        log: list("log", (row) => ({
+          kind: text(".kind", row),
+          text: text(".content", row).trim(),
+        })),
       };
     });
   }
@@ -103,19 +140,45 @@ export class DemoPage {
   }
 
   /** Uses a button as people do who have no mouse. */
-  async press(id: "drop" | "goodbye" | "again"): Promise<void> {
+  async press(id: "drop" | "forget" | "goodbye" | "again"): Promise<void> {
+    await this.#page.bringToFront();
     await this.#page.focus(`#${id}`);
+    await this.#page.keyboard.press(id === "forget" ? "Space" : "Enter");
+  }
+
+  /** Asks for a drop of one second; resolves when the stream has ended. */
+  async drop(): Promise<View> {
+    await this.#page.select("#seconds", "1");
+    await this.press("drop");
+    return this.until(({ state }) => state !== "OPEN");
+  }
+
+  async publish(text: string): Promise<void> {
+    await this.#page.bringToFront();
+    await this.#page.focus("#text");
+    await this.#page.keyboard.type(text);
     await this.#page.keyboard.press("Enter");
   }
 
-  /** Waits for the first event through this adapter. */
+  /** Goes on over this adapter. */
   async switchTo(adapter: Adapter): Promise<void> {
     const isSelected = await this.#page.$(`input[value=${adapter}]:checked`);
     if (isSelected) return;
+    const { connections } = await this.read();
+    await this.#page.bringToFront();
     await this.#page.focus("input[name=adapter]:checked");
     await this.#page.keyboard.press("ArrowRight");
-    const code = { node: "(req, res)", fetch: "(request)" }[adapter];
-    await this.until((view) => view.code.includes(code) && view.lastId.includes("-"));
+    await this.until((view) => view.connections > connections && view.note.startsWith("Back"));
+  }
+
+  /** From now on, the page's new streams bring this id, whatever the page knows. */
+  async forgeLastEventId(id: string): Promise<void> {
+    await this.#page.setRequestInterception(true);
+    this.#page.on("request", (request) => {
+      const url = new URL(request.url());
+      if (url.searchParams.has("lastEventId")) url.searchParams.set("lastEventId", id);
+      void request.continue({ url: url.href });
+    });
   }
 
   async look(width: number, colorScheme: string): Promise<void> {
@@ -123,30 +186,49 @@ export class DemoPage {
     await this.#page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: colorScheme }]);
   }
 
-  /** The width of all there is, which may be more than the window's. */
-  readWidth(): Promise<number> {
-    return this.#page.evaluate(() => document.documentElement.scrollWidth);
+  /** By how many pixels the page, and the lists in it, are wider than their place. */
+  readExcessWidths(): Promise<number[]> {
+    return this.#page.evaluate(() =>
+      [document.documentElement, ...document.querySelectorAll(".scroll")].map(
+        ({ scrollWidth, clientWidth }) => scrollWidth - clientWidth,
+      ),
+    );
   }
 
-  /** Where the focus goes with the tabulator key, and whether that can be seen. */
+  /** What blinks or moves while the page connects. */
+  async readAnimation(motion: "reduce" | "no-preference"): Promise<string> {
+    await this.#page.emulateMediaFeatures([{ name: "prefers-reduced-motion", value: motion }]);
+    return this.#page.evaluate(() => {
+      const state = document.getElementById("state");
+      if (!state) return "";
+      state.dataset["state"] = "CONNECTING";
+      return getComputedStyle(state, "::before").animationName;
+    });
+  }
+
+  /** How many elements of this kind the lists have: what came as text must not become one. */
+  countInLists(selector: string): Promise<number> {
+    return this.#page.evaluate(
+      (inner) => document.querySelectorAll(`.rows :is(${inner})`).length,
+      selector,
+    );
+  }
+
+  /** Where the focus goes with the tabulator key, by what a screen reader says, and how it is seen. */
   async tabThrough(): Promise<{ name: string; isVisible: boolean }[]> {
     const stops: { name: string; isVisible: boolean }[] = [];
     for (;;) {
       await this.#page.keyboard.press("Tab");
-      const stop = await this.#page.evaluate(() => {
+      const isVisible = await this.#page.evaluate(() => {
         const element = document.activeElement;
         if (!(element instanceof HTMLElement) || element === document.body) return null;
-        const outlined = element instanceof HTMLInputElement ? element.parentElement : element;
-        return {
-          name:
-            element instanceof HTMLInputElement
-              ? element.value
-              : element.id || (element.getAttribute("aria-labelledby") ?? ""),
-          isVisible: getComputedStyle(outlined ?? element).outlineStyle === "solid",
-        };
+        const radio = element instanceof HTMLInputElement && element.type === "radio";
+        const outlined = radio ? element.parentElement : element;
+        return getComputedStyle(outlined ?? element).outlineStyle === "solid";
       });
-      if (!stop || stops.some(({ name }) => name === stop.name)) return stops;
-      stops.push(stop);
+      const name = await this.#readFocusedName();
+      if (isVisible === null || stops.some((stop) => stop.name === name)) return stops;
+      stops.push({ name, isVisible });
     }
   }
 
@@ -191,5 +273,12 @@ export class DemoPage {
 
   close(): Promise<void> {
     return this.#page.close();
+  }
+
+  /** Role and name of what has the focus, as the browser tells them to screen readers. */
+  async #readFocusedName(): Promise<string> {
+    const root = await this.#page.evaluateHandle(() => document.activeElement ?? document.body);
+    const node = await this.#page.accessibility.snapshot({ root, interestingOnly: false });
+    return node ? `${node.role}: ${node.name ?? ""}` : "";
   }
 }

@@ -1,17 +1,36 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { cp, mkdtemp, rm, symlink } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { buildPackage, ROOT } from "../support/build.ts";
 
-const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+/** How often there is a sample in a demo that was made for tests. */
+export const SAMPLE_MS = 250;
 /** What `npm run demo` needs besides the installed packages. */
 const PARTS = ["package.json", "tsconfig.json", "tsup.config.ts", "src", "demo"];
 
+/** The package, or what is needed of it, in a folder of its own. */
 export interface PackageCopy {
   readonly folder: string;
   remove(): Promise<void>;
+}
+
+/**
+ * Puts the demo where it finds the built package as users do: among the installed ones. Its clock
+ * is a faster one: there is a sample whenever somebody waits for it.
+ */
+export async function installDemo(): Promise<PackageCopy> {
+  const folder = await mkdtemp(join(tmpdir(), "event-endpoint-demo-"));
+  await cp(join(ROOT, "demo"), join(folder, "demo"), { recursive: true });
+  const sampler = join(folder, "demo/sampler.js");
+  const code = await readFile(sampler, "utf8");
+  await writeFile(sampler, code.replace(/INTERVAL_MS = \d+/, `INTERVAL_MS = ${SAMPLE_MS}`));
+  await writeFile(join(folder, "package.json"), '{ "type": "module" }');
+  await mkdir(join(folder, "node_modules"));
+  const target = join(folder, "node_modules", "event-endpoint");
+  await symlink(await buildPackage(), target, "junction");
+  return { folder, remove: () => rm(folder, { recursive: true, force: true }) };
 }
 
 /**
@@ -51,7 +70,7 @@ export class DemoProcess {
       detached: true,
       stdio: ["ignore", "pipe", "pipe"],
     });
-    const end = () => endGroup(child);
+    const end = () => endGroup(child, "SIGTERM");
     process.once("exit", end);
     child.once("close", () => process.off("exit", end));
     return new DemoProcess(child, await readUntilReady(child));
@@ -67,19 +86,19 @@ export class DemoProcess {
     return /curl .*$/m.exec(this.output)?.[0] ?? "";
   }
 
-  /** Ends it as a terminal does; resolves to its exit code when all of it is gone. */
+  /** Ends it as Ctrl+C in a terminal does; resolves to its exit code when all of it is gone. */
   async stop(): Promise<number | null> {
     if (this.#child.exitCode !== null) return this.#child.exitCode;
     const closed = once(this.#child, "close");
-    endGroup(this.#child);
+    endGroup(this.#child, "SIGINT");
     const [code] = (await closed) as [number | null];
     return code;
   }
 }
 
-function endGroup(child: ChildProcess): void {
+function endGroup(child: ChildProcess, signal: NodeJS.Signals): void {
   if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
-  process.kill(-child.pid, "SIGTERM");
+  process.kill(-child.pid, signal);
 }
 
 /** The last thing that it says is how to end it. */

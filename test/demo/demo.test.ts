@@ -1,17 +1,18 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { type IncomingMessage, request } from "node:http";
-import { type AddressInfo, createServer, type Server } from "node:net";
-import type { Browser } from "puppeteer-core";
+import { type AddressInfo, connect, createServer, type Server } from "node:net";
+import { networkInterfaces } from "node:os";
+import type { EventSourceMessage } from "eventsource-parser";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { describeBrowser, launch } from "../support/browser.ts";
 import { within } from "../support/inbox.ts";
 import { describeWithProgram } from "../support/program.ts";
-import { DemoPage, type View } from "./demo-page.ts";
 import { copyPackage, DemoProcess, type PackageCopy } from "./demo-process.ts";
-import { follow, parse, take } from "./streams.ts";
+import { type EventStream, follow, parse, take } from "./streams.ts";
+import { Visitor } from "./visitor.ts";
 
 const ADAPTERS = ["node", "fetch"] as const;
+const JSON_TYPE = "application/json";
 
 let copy: PackageCopy;
 let demo: DemoProcess;
@@ -55,10 +56,11 @@ describe("npm run demo", () => {
   it("ends by itself, and every stream between two events, when it is told to", async () => {
     const process = await DemoProcess.start(["node", "demo/server.js"], copy.folder, 0);
     const streams = ADAPTERS.map((adapter) => follow(process, `events/${adapter}`));
-    for (const stream of streams) await take(stream, 1);
+    // The greeting of the server, and that of the channel.
+    for (const stream of streams) await take(stream, 2);
 
     const ends = streams.map(async (stream) => {
-      for await (const { event } of stream) expect(event).toBe("sample");
+      for await (const { event } of stream) expect(["sample", "members"]).toContain(event);
     });
     expect(await within(process.stop(), "end of the demo", 4000)).toBe(0);
     // A stream that was cut off would throw.
@@ -77,6 +79,8 @@ describe("npm run demo", () => {
     ["POST", "/clients/0123456789abcdef/goodbye", 404],
     ["POST", "/clients/%E0%A4%A/drop", 404],
     ["GET", "/clients/0123456789abcdef/drop", 405],
+    ["POST", "/clients/0123456789abcdef/messages", 404],
+    ["GET", "/clients/0123456789abcdef/messages", 405],
     ["POST", "/events/fetch", 405],
     ["DELETE", "/", 405],
     ["OPTIONS", "*", 400],
@@ -91,38 +95,151 @@ describe("npm run demo", () => {
     expect(error).toMatch(/\w/);
   });
 
-  it.each(ADAPTERS)("goes on with the sequence of a client it forgot (%s)", async (adapter) => {
-    const token = adapter === "node" ? "00000000000000aa" : "00000000000000bb";
-    const stream = follow(demo, `events/${adapter}?client=${token}`, `${token}-41`);
-    const events = await take(stream, 2);
-    await stream.return();
-    expect(events.map(({ id }) => id)).toEqual([`${token}-42`, `${token}-43`]);
-    expect(JSON.parse(events[0]!.data)).toMatchObject({ lastEventId: `${token}-41`, replayed: 0 });
+  it("listens to this machine alone", async () => {
+    const others = Object.values(networkInterfaces())
+      .flatMap((addresses) => addresses ?? [])
+      .filter(({ internal, family }) => !internal && family === "IPv4");
+    for (const { address } of others) {
+      const socket = connect(Number(demo.address.port), address);
+      await expect(within(once(socket, "connect"), "answer")).rejects.toThrow("ECONNREFUSED");
+    }
+    expect(demo.address.hostname).toBe("127.0.0.1");
   });
 
   it.each(ADAPTERS)("replays what a client missed, once (%s)", async (adapter) => {
-    const token = adapter === "node" ? "00000000000000cc" : "00000000000000dd";
-    const first = follow(demo, `events/${adapter}?client=${token}`);
-    const before = await take(first, 4);
+    const first = follow(demo, `events/${adapter}`);
+    const before = await takeNumbered(first, 3);
     await first.return();
     // As if the last two had been lost on the way.
-    const second = follow(demo, `events/${adapter}?client=${token}`, before[1]!.id);
-    const after = await take(second, 3);
+    const second = follow(demo, `events/${adapter}`, before[0]!.id);
+    const [hello] = await take(second, 1);
+    const after = await takeNumbered(second, 3);
     await second.return();
-    expect(after.slice(0, 2)).toEqual(before.slice(2));
-    expect(after.map(({ id }) => id)).toEqual([3, 4, 5].map((n) => `${token}-${n}`));
+
+    expect(JSON.parse(hello!.data)).toMatchObject({ lastEventId: before[0]!.id, history: [] });
+    expect(after.slice(0, 2)).toEqual(before.slice(1));
+    const numbers = [before[0]!, ...after].map(({ data }) => Number(JSON.parse(data).number));
+    expect(numbers).toEqual([0, 1, 2, 3].map((more) => numbers[0]! + more));
+  });
+
+  it("tells a client with a foreign id that it has no history for it", async () => {
+    const stream = follow(demo, "events/node", "another-7");
+    const [, resync] = await take(stream, 2);
+    await stream.return();
+    expect(resync).toMatchObject({ event: "resync", data: '{"lastEventId":"another-7"}' });
+  });
+
+  it("tells everybody how many there are, without an id", async () => {
+    const visitor = await Visitor.arrive(demo);
+    const [more, less] = [follow(demo, "events/fetch"), follow(demo, "events/node")];
+    await Promise.all([take(more, 1), take(less, 1)]);
+    const readMembers = async () => {
+      const { id, data } = await visitor.takeNext("members");
+      return { id, ...JSON.parse(data) };
+    };
+    await expect.poll(readMembers).toEqual({ id: undefined, node: 2, fetch: 1 });
+    await less.return();
+    await expect.poll(readMembers).toEqual({ id: undefined, node: 1, fetch: 1 });
+    await more.return();
+    await visitor.leave();
+  });
+});
+
+describe("what the page asks of the demo", () => {
+  let visitor: Visitor;
+
+  beforeEach(async () => {
+    visitor = await Visitor.arrive(demo);
+  });
+  afterEach(() => visitor.leave());
+
+  it("publishes a message to everybody, with an id and a number", async () => {
+    const other = follow(demo, "events/fetch");
+    await take(other, 2);
+    const text = '<b>"é" & \u{1F600}\u202E</b>'.padEnd(280, ".");
+    const number = await visitor.publish(text);
+    for (;;) {
+      const [event] = await take(other, 1);
+      if (event!.event !== "message") continue;
+      expect(JSON.parse(event!.data)).toEqual({ number, client: visitor.number, text });
+      expect(event!.id).toMatch(/^\w+-\d+$/);
+      break;
+    }
+    await other.return();
+  });
+
+  it.each([
+    ["a message that is no JSON by its type", "messages", '{"text":"x"}', "text/plain", 415],
+    ["a message that is no JSON", "messages", "{", JSON_TYPE, 400],
+    ["null for a message", "messages", "null", JSON_TYPE, 400],
+    ["a message without a text", "messages", "{}", JSON_TYPE, 400],
+    ["a number for a text", "messages", '{"text":7}', JSON_TYPE, 400],
+    ["an empty text", "messages", '{"text":" "}', JSON_TYPE, 400],
+    ["a text of two lines", "messages", '{"text":"two\\nlines"}', JSON_TYPE, 400],
+    ["a text that is too long", "messages", formatText(281), JSON_TYPE, 400],
+    ["a body that is too long", "messages", formatText(5_000), JSON_TYPE, 413],
+    ["a body without an end", "messages", formatText(5_000_000), JSON_TYPE, 413],
+    ["a drop for no time", "drop", "{}", JSON_TYPE, 400],
+    ["a drop for 0 seconds", "drop", '{"seconds":0}', JSON_TYPE, 400],
+    ["a drop for 61 seconds", "drop", '{"seconds":61}', JSON_TYPE, 400],
+    ["a drop for a text", "drop", '{"seconds":"1"}', JSON_TYPE, 400],
+    ["a drop for a part of a second", "drop", '{"seconds":1.5}', JSON_TYPE, 400],
+    ["a drop by a form", "drop", "seconds=1", "application/x-www-form-urlencoded", 415],
+  ])("is answered with a reason if it is %s", async (_what, action, body, type, status) => {
+    const response = await visitor.post(action, body, type);
+    expect(response.status).toBe(status);
+    expect(await response.json()).toEqual({ error: expect.stringMatching(/\w/) });
+    // Nothing of it came to anybody: the next message is this one.
+    await visitor.post("messages", '{"text":"right"}');
+    expect((await visitor.takeNext("message")).data).toContain('"text":"right"');
+  });
+
+  it("is refused when there is too much of it, and says when to try again", async () => {
+    const statuses: number[] = [];
+    let last: Response;
+    do {
+      last = await visitor.post("messages", '{"text":"again"}');
+      statuses.push(last.status);
+    } while (last.status === 201 && statuses.length < 50);
+    expect(statuses.slice(0, 5)).toEqual(Array(5).fill(201));
+    expect(last.status).toBe(429);
+    expect(last.headers.get("retry-after")).toBe("1");
+    expect(await last.json()).toEqual({ error: expect.stringContaining("too fast") });
+  });
+
+  it("ends a stream with the time to stay away, or with a goodbye", async () => {
+    expect((await visitor.post("drop", '{"seconds":7}')).status).toBe(202);
+    const dropped = await visitor.takeRest();
+    expect(dropped.retry).toBe(7000);
+    expect(dropped.last?.event).not.toBe("close");
+    expect((await visitor.post("drop", '{"seconds":7}')).status).toBe(409);
+
+    const other = await Visitor.arrive(demo);
+    expect((await other.post("goodbye", "")).status).toBe(202);
+    const { last } = await other.takeRest();
+    expect(last).toMatchObject({ event: "close", id: expect.stringMatching(/^evt-closed\./) });
+    const again = await fetch(new URL("events/fetch", demo.address), {
+      headers: { "Last-Event-ID": last!.id! },
+    });
+    expect(again.status).toBe(204);
   });
 });
 
 describeWithProgram(["curl"], "the curl line of the demo", () => {
-  it("gets a hello and then samples, each with an id of its own", async () => {
+  it("gets a hello, the current id, and then samples, each with an id of its own", async () => {
     const curl = spawn("sh", ["-c", `exec ${demo.curl}`], { stdio: ["ignore", "pipe", "ignore"] });
-    const [hello, sample] = await take(parse(curl.stdout), 2);
+    const stream = parse(curl.stdout);
+    const [hello, ready] = await take(stream, 2);
+    const [sample, next] = await takeNumbered(stream, 2);
     curl.kill();
 
-    expect(hello).toMatchObject({ event: "hello", id: expect.stringMatching(/^[0-9a-f]{16}-1$/) });
-    expect(JSON.parse(hello!.data)).toMatchObject({ connection: 1, adapter: "node" });
-    expect(sample).toMatchObject({ event: "sample", id: hello!.id!.replace(/1$/, "2") });
+    expect(hello).toMatchObject({ event: "hello", id: undefined });
+    expect(JSON.parse(hello!.data)).toMatchObject({ adapter: "node", lastEventId: "" });
+    expect(ready).toMatchObject({ event: "ready", id: expect.stringMatching(/^\w+-\d+$/) });
+    const place = Number(ready!.id!.split("-")[1]);
+    for (const [i, { id }] of [sample!, next!].entries()) {
+      expect(id).toBe(ready!.id!.replace(/\d+$/, String(place + i + 1)));
+    }
     const { time, cpu, memory } = JSON.parse(sample!.data);
     expect(Math.abs(Date.now() - time)).toBeLessThan(10_000);
     for (const percent of [cpu, memory]) {
@@ -133,155 +250,19 @@ describeWithProgram(["curl"], "the curl line of the demo", () => {
   });
 });
 
-describeBrowser("chromium", "the page of the demo", () => {
-  let browser: Browser;
-  let page: DemoPage;
-
-  beforeAll(async () => {
-    browser = await launch("chromium");
-  });
-  afterAll(() => browser?.close());
-  beforeEach(async () => {
-    page = await DemoPage.open(browser, demo.address);
-  });
-  afterEach(async () => {
-    await page.close();
-    expect(page.faults).toEqual([]);
-  });
-
-  describe.each(ADAPTERS)("over the %s adapter", (adapter) => {
-    const readStatuses = () => page.streams(adapter).map(({ status }) => status);
-
-    beforeEach(() => page.switchTo(adapter));
-
-    it("draws samples from one stream, and lists its events with their ids", async () => {
-      const before = await page.until((view) => view.events.length > 1);
-      const after = await page.until((view) => view.events.length > before.events.length);
-
-      expect(after.state).toBe("OPEN");
-      expect(after.answer).toBe("200 OK");
-      expectUnbroken(after);
-      expect(after.events.at(-1)).toMatchObject({ kind: "hello" });
-      expect(after.events.at(-1)!.data).toContain(`"adapter":"${adapter}"`);
-      const newest = JSON.parse(after.events[0]!.data);
-      expect(after.cpu).toBe(`${newest.cpu.toFixed(1)} %`);
-      for (const [line, value] of [
-        [after.chart.cpuLine, newest.cpu],
-        [after.chart.memoryLine, newest.memory],
-      ]) {
-        // The chart is 60 wide and 100 high, from the top.
-        expect(line).toMatch(/^(M|L)[\d.]+ [\d.]+L/);
-        expect(line.endsWith(`L60.00 ${(100 - value).toFixed(1)}`)).toBe(true);
-      }
-      expect(after.chart.cpuLine).not.toBe(before.chart.cpuLine);
-      expect(after.chart.label).toMatch(
-        /^The last \d+ seconds\. CPU: .+ % now, .+ Memory: .+ %\.$/,
-      );
-      expect(readStatuses()).toEqual([200]);
-    });
-
-    it("shows a drop, the reconnect, and the Last-Event-ID that the server saw", async () => {
-      for (const count of ["1", "2"]) {
-        await page.press("drop");
-        const dropped = await page.until((view) => view.state === "CONNECTING");
-        const back = await page.until((view) => view.reconnects === count);
-        expect(back.state).toBe("OPEN");
-        expect(dropped.lastId).toMatch(/^[0-9a-f]{16}-\d+$/);
-        expect(back.seenId).toBe(dropped.lastId);
-        expectUnbroken(back);
-      }
-      const drop = ["reconnect", "open", "error", "button"];
-      const { log } = await page.read();
-      expect(log.map(({ kind }) => kind)).toEqual([...drop, ...drop, "open"]);
-      expect(readStatuses()).toEqual([200, 200, 200]);
-    });
-
-    it("shows a goodbye, the 204 and CLOSED, and then asks no more", async () => {
-      await page.press("goodbye");
-      const goodbye = await page.until((view) => view.events[0]?.kind === "close");
-      expect(goodbye.events[0]).toMatchObject({
-        id: expect.stringMatching(/^evt-closed\./),
-        data: "(empty data)",
-      });
-      expect(goodbye.lastId).toBe(goodbye.events[0]!.id);
-
-      const { state, log } = await page.until((view) => view.answer === "204 No Content");
-      expect(state).toBe("CLOSED");
-      // The newest first.
-      const kinds = ["closed", "error", "close", "button", "open"];
-      expect(log.map(({ kind }) => kind)).toEqual(kinds);
-      expect(log[0]!.text).toContain(goodbye.lastId.slice(0, 20));
-      expect(readStatuses()).toEqual([200, 204]);
-
-      // Three times the reconnection time, by the server's clock.
-      const clock = follow(demo, "events/node");
-      await take(clock, 4);
-      await clock.return();
-      expect(readStatuses()).toEqual([200, 204]);
-      expect((await page.read()).state).toBe("CLOSED");
-    });
-
-    it("connects again after a goodbye, as a new client", async () => {
-      const before = await page.read();
-      await page.press("goodbye");
-      await page.until((view) => view.answer === "204 No Content");
-      await page.press("again");
-      const after = await page.until((view) => /^\w{16}-/.test(view.lastId));
-
-      expect(after.state).toBe("OPEN");
-      expect(after.lastId.split("-")[0]).not.toBe(before.lastId.split("-")[0]);
-      expect(after).toMatchObject({ reconnects: "0", seenId: "–", answer: "200 OK" });
-      expectUnbroken(after);
-      expect(readStatuses()).toEqual([200, 204, 200]);
-
-      // Nothing of the goodbye is left: a drop is a drop again.
-      await page.press("drop");
-      await page.until((view) => view.reconnects === "1" && view.state === "OPEN");
-      expect(readStatuses()).toEqual([200, 204, 200, 200]);
-    });
-  });
-
-  it("switches to the other adapter and back, and leaves the stream before", async () => {
-    let left = page.streams("node").at(-1)!;
-    for (const adapter of ["fetch", "node"] as const) {
-      await page.switchTo(adapter);
-      await expect
-        .poll(() => describeClient(left.client))
-        .toMatchObject({ connections: 1, streams: 0, endedWith: "client-left" });
-      left = page.streams(adapter).at(-1)!;
-      expect(await describeClient(left.client)).toMatchObject({ connections: 1, streams: 1 });
-    }
-  });
-
-  it.each(["light", "dark"])("fits 400 pixels, and all of it can be read (%s)", async (scheme) => {
-    await page.look(400, scheme);
-    expect(await page.readWidth()).toBe(400);
-    expect(await page.readFaintTexts()).toEqual([]);
-  });
-
-  it("can be used with the keyboard alone", async () => {
-    const stops = await page.tabThrough();
-    expect(stops.map(({ name }) => name)).toEqual([
-      "node",
-      "drop",
-      "goodbye",
-      "again",
-      "events-title",
-      "log-title",
-    ]);
-    expect(stops.filter(({ isVisible }) => !isVisible)).toEqual([]);
-  });
-});
-
-/** All ids of one client, each following the one before: nothing was lost, nothing came twice. */
-function expectUnbroken({ events }: View): void {
-  const [token] = events[0]!.id.split("-");
-  const ids = events.map((_event, i) => `${token}-${events.length - i}`);
-  expect(events.map(({ id }) => id)).toEqual(ids);
+/** A message whose text has this length. */
+function formatText(length: number): string {
+  return JSON.stringify({ text: "x".repeat(length) });
 }
 
-async function describeClient(token: string): Promise<unknown> {
-  return (await fetch(new URL(`clients/${token}`, demo.address))).json();
+/** The next events that have a place in the channel's log. */
+async function takeNumbered(stream: EventStream, count: number): Promise<EventSourceMessage[]> {
+  const events: EventSourceMessage[] = [];
+  while (events.length < count) {
+    const [event] = await take(stream, 1);
+    if (event!.data.startsWith('{"number":')) events.push(event!);
+  }
+  return events;
 }
 
 async function listen(port: number): Promise<Server> {

@@ -6,24 +6,33 @@ import type { DemoProcess } from "./demo-process.ts";
 export type EventStream = AsyncGenerator<EventSourceMessage, void>;
 
 /** Follows a stream of the demo without ever reconnecting. */
-export async function* follow(demo: DemoProcess, path: string, lastEventId?: string): EventStream {
+export async function* follow(
+  demo: DemoProcess,
+  path: string,
+  lastEventId?: string,
+  onRetry?: (retry: number) => void,
+): EventStream {
   const leaving = new AbortController();
   try {
     const response = await fetch(new URL(path, demo.address), {
       headers: lastEventId === undefined ? {} : { "Last-Event-ID": lastEventId },
       signal: leaving.signal,
     });
-    if (response.body) yield* parse(response.body as unknown as AsyncIterable<Uint8Array>);
+    const body = response.body as unknown as AsyncIterable<Uint8Array> | null;
+    if (body) yield* parse(body, onRetry);
   } finally {
     leaving.abort();
   }
 }
 
 /** Parses what a program prints, or a response holds. */
-export async function* parse(bytes: AsyncIterable<Uint8Array>): EventStream {
+export async function* parse(
+  bytes: AsyncIterable<Uint8Array>,
+  onRetry?: (retry: number) => void,
+): EventStream {
   const decoder = new TextDecoder();
   const events: EventSourceMessage[] = [];
-  const parser = createParser({ onEvent: (event) => events.push(event) });
+  const parser = createParser({ onEvent: (event) => events.push(event), onRetry });
   for await (const chunk of bytes) {
     parser.feed(decoder.decode(chunk, { stream: true }));
     yield* events.splice(0);

@@ -11,6 +11,7 @@ import {
   type ServerHttp2Session,
 } from "node:http2";
 import type { AddressInfo } from "node:net";
+import { addAbortSignal } from "node:stream";
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import {
   type CloseEvent,
@@ -388,7 +389,7 @@ describe("bare res.write() over HTTP/2", () => {
       responses.put(res);
     });
     const sessions: ServerHttp2Session[] = [];
-    server.on("session", (accepted) => sessions.push(accepted));
+    server.on("session", (each) => sessions.push(each));
     await once(server.listen(0, "127.0.0.1"), "listening");
     const session = connect(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
     session.on("error", () => {});
@@ -398,13 +399,76 @@ describe("bare res.write() over HTTP/2", () => {
     });
     const stream = session.request();
     stream.on("error", () => {});
-    return { server, session, stream, res: await responses.take() };
+    return { server, session, sessions, stream, res: await responses.take() };
   }
 
   it("keeps server.close() waiting although its streams have ended", async () => {
     const { server, stream, res } = await startBare();
     stream.resume();
     expect(await stops(server, () => res.end(), 500)).toBe(false);
+  });
+
+  it.each<[string, (leaver: ClientHttp2Stream) => unknown]>([
+    ["by RST_STREAM", (leaver) => leaver.close(NGHTTP2_CANCEL)],
+    ["by RST_STREAM with an error", (leaver) => leaver.close(NGHTTP2_INTERNAL_ERROR)],
+    ["with its session", (leaver) => leaver.session!.destroy()],
+  ])(
+    "tells nobody any more when one client leaves %s and it waits for it",
+    async (_name, leave) => {
+      const { stream, res } = await startBare();
+      const other = await startBare();
+      const output = new Transcript();
+      other.stream.on("data", (bytes: Uint8Array) => output.add(bytes));
+      stream.pause();
+      const sendAll = async (data: string) => {
+        for (const each of [res, other.res]) {
+          if (!each.write(`data: ${data}\n\n`)) await once(each, "drain");
+        }
+      };
+      const closed = once(res, "close");
+      void sendAll("x".repeat(1_000_000));
+      leave(stream);
+      await within(closed, "close event");
+      await expect(within(output.until("x"), "event", 500)).rejects.toThrow("no event");
+    },
+  );
+
+  it("loses what it has written when it ends a stream by resetting it", async () => {
+    const { stream, res } = await startBare();
+    let bytes = 0;
+    stream.on("data", (chunk: Uint8Array) => (bytes += chunk.length));
+    res.write("x".repeat(500_000));
+    res.stream.close();
+    await within(once(stream, "close"), "end of the stream");
+    expect(stream.rstCode).toBe(NGHTTP2_NO_ERROR);
+    expect(bytes).toBeLessThan(500_000);
+  });
+
+  it("looks cancelled to its client when a signal ends it as Node's streams do", async () => {
+    const { stream, res } = await startBare();
+    stream.resume();
+    const controller = new AbortController();
+    addAbortSignal(controller.signal, res.stream);
+    controller.abort();
+    await within(once(stream, "close"), "end of the stream");
+    expect(stream.rstCode).not.toBe(NGHTTP2_NO_ERROR);
+  });
+
+  it("breaks its streams off when it stops by destroying their sessions", async () => {
+    const { stream, res, sessions } = await startBare();
+    let bytes = 0;
+    stream.on("data", (chunk: Uint8Array) => (bytes += chunk.length));
+    res.end("x".repeat(500_000));
+    sessions[0]!.destroy();
+    await within(once(stream, "close"), "end of the stream");
+    expect(bytes).toBeLessThan(500_000);
+  });
+
+  it("serves a client again that was told to stop", async () => {
+    const { session } = await startBare();
+    const again = session.request({ "last-event-id": "evt-closed.zzzzzzzz.1.2.3.4" });
+    const [head] = (await once(again, "response")) as [Record<string, unknown>];
+    expect(head[":status"]).toBe(200);
   });
 
   it("holds all that a client does not read", async () => {

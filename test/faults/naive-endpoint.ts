@@ -7,23 +7,37 @@ import {
 import type { Victim } from "./hooks.ts";
 
 /** The endpoint that everybody writes first: it does all that ours does as long as nothing fails. */
-class NaiveEndpoint extends EventTarget {
+class NaiveEndpoint {
   readonly #res: ServerResponse;
   readonly #id: string;
   readonly #options: EventEndpointOptions;
   readonly #left = new AbortController();
+  readonly #listeners: { type: string; call: (event: Event) => void }[] = [];
+  #closed = false;
 
   constructor(req: IncomingMessage, res: ServerResponse, options: EventEndpointOptions) {
-    super();
     this.#id = String(req.headers["last-event-id"] ?? "");
     this.#res = res;
     this.#options = options;
     const isClosed = options.closedClients?.has(this.#id);
     res.writeHead(isClosed ? 204 : 200, { "Content-Type": "text/event-stream" }).write(":\n");
-    res.on("close", () => {
-      this.#left.abort();
-      super.dispatchEvent(new Event("close"));
-    });
+    res.on("close", () => this.#finish());
+    options.signal?.addEventListener("abort", () => void this.close());
+  }
+
+  #finish(): void {
+    if (this.#closed) return;
+    this.#left.abort();
+    this.#tell(new Event("close"));
+    this.#closed = true;
+  }
+
+  #tell(event: Event): void {
+    for (const { type, call } of this.#listeners) if (type === event.type) call(event);
+  }
+
+  addEventListener(type: string, call: (event: Event) => void): void {
+    this.#listeners.push({ type, call });
   }
 
   get signal(): AbortSignal {
@@ -35,9 +49,10 @@ class NaiveEndpoint extends EventTarget {
     return this.#res.write(`data: ${typeof data === "string" ? data : serialize(data)}\n\n`);
   }
 
-  override dispatchEvent(event: Event): boolean {
+  dispatchEvent(event: Event): boolean {
+    this.#tell(event);
     void this.send((event as MessageEvent).data);
-    return super.dispatchEvent(event);
+    return true;
   }
 
   async pipe(source: unknown, toMessage = (item: unknown) => ({ data: item })): Promise<void> {
@@ -64,8 +79,9 @@ class NaiveEndpoint extends EventTarget {
   }
 
   async close(noReconnect = false): Promise<void> {
-    if (noReconnect) this.#options.closedClients?.add(this.#id);
+    if (noReconnect) await this.#options.closedClients?.add(this.#id);
     this.#res.end();
+    this.#finish();
   }
 }
 

@@ -1,178 +1,176 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
-import http from "node:http";
-import type { AddressInfo } from "node:net";
-import { afterAll, afterEach, describe, expect, it } from "vitest";
-import { type CloseEvent, EventEndpoint, type EventEndpointOptions } from "../../src/index.ts";
-import { Inbox, within } from "../support/inbox.ts";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { within } from "../support/inbox.ts";
+import { describeWithProgram } from "../support/program.ts";
+import { expectLoss, type Opened, serveBare, serveEndpoints, UNLIMITED } from "./endpoints.ts";
+import { PROTOCOLS } from "./listen.ts";
+import { digest, type ReaderPlan, startReaders } from "./readers.ts";
+import type { Protocol } from "./serve.ts";
 
-/** A client in a process of its own: it connects, says so with its first bytes, and obeys. */
-const CLIENT = `
-  const { connect } = require("node:net");
-  const socket = connect({ port: Number(process.argv[1]), host: "127.0.0.1" });
-  let bytes = 0;
-  socket.on("error", () => {});
-  socket.on("close", () => process.exit());
-  socket.write("GET / HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n");
-  socket.once("readable", () => process.send("open"));
-  // A socket that is not read keeps no process alive.
-  setInterval(() => {}, 1_000_000);
-  if (process.argv[2] === "steady") {
-    // A little at a time, for as long as it takes.
-    setInterval(() => {
-      const chunk = socket.read(65_536) ?? socket.read();
-      if (chunk) bytes += chunk.length;
-      process.send(bytes);
-    }, 10);
-  }
-`;
-
+const LIMIT = 1_048_576;
 const FRAME = 65_536;
 const block = "x".repeat(FRAME - "data: \n\n".length);
+/** More than the system and a bridge take for somebody who does not read. */
+const HUGE = 16 << 20;
 
-const clients: ChildProcess[] = [];
-const servers: http.Server[] = [];
-
-afterEach(() => {
-  for (const client of clients.splice(0)) client.kill("SIGKILL");
-});
-afterAll(() => {
-  for (const server of servers) server.close().closeAllConnections();
-});
-
-async function serve(handle: http.RequestListener): Promise<number> {
-  const server = http.createServer(handle);
-  servers.push(server);
-  await once(server.listen(0, "127.0.0.1"), "listening");
-  return (server.address() as AddressInfo).port;
-}
-
-async function startClient(port: number, kind: string): Promise<ChildProcess> {
-  const client = spawn(process.execPath, ["-e", CLIENT, `${port}`, kind], {
-    stdio: ["ignore", "ignore", "inherit", "ipc"],
-  });
-  clients.push(client);
-  await within(once(client, "message"), "first bytes at the client");
-  return client;
-}
-
-interface Opened {
-  events: EventEndpoint<http.IncomingMessage>;
-  closes: Inbox<CloseEvent>;
-}
-
-async function serveEndpoints(options: EventEndpointOptions) {
-  const opened = new Inbox<Opened>("endpoint");
-  const port = await serve((req, res) => {
-    const events = new EventEndpoint(req, res, options);
-    const closes = new Inbox<CloseEvent>("close event");
-    events.addEventListener("close", (event) => closes.put(event));
-    opened.put({ events, closes });
-  });
-  return { port, opened };
-}
-
-/** Sends a block in each turn of the event loop until the endpoint closes; the most that waited. */
-async function flood({ events }: Opened, most = 5_000): Promise<number> {
+/** Sends a block in each turn of the event loop until the endpoint closes. */
+async function flood({ events }: Opened, most = 1_000) {
+  const sends: Promise<boolean>[] = [];
   let peak = 0;
-  for (let sent = 0; sent < most && !events.closed; sent++) {
-    void events.send(block);
+  while (sends.length < most && !events.closed) {
+    sends.push(events.send(block));
     peak = Math.max(peak, events.bufferedAmount);
     await new Promise((resolve) => setImmediate(resolve));
   }
-  return peak;
+  return { sends, peak };
 }
 
-describe("a reader that stalls", () => {
-  const LIMIT = 1_048_576;
+type Stall = Pick<ReaderPlan, "window"> & { readonly stops?: boolean };
 
-  it.each(["never reads", "is stopped by SIGSTOP"])(
-    "and %s costs the limit and one frame, and is closed as slow",
-    async (how) => {
-      const { port, opened } = await serveEndpoints({});
-      const client = await startClient(port, "silent");
-      if (how !== "never reads") client.kill("SIGSTOP");
+/** What keeps bytes from a client: the window of its stream, or the buffers of its connection. */
+const stalls: [how: string, stall: Stall, protocols: Protocol[]][] = [
+  ["never reads", {}, PROTOCOLS],
+  ["never reads, however large its window", { window: 2 ** 30 }, ["HTTP/2"]],
+  ["has a tiny window", { window: 1_024 }, ["HTTP/2"]],
+  ["is stopped by SIGSTOP", { stops: true, window: 2 ** 30 }, PROTOCOLS],
+];
+
+async function startStalled(
+  protocol: Protocol,
+  port: number,
+  { window, stops }: Stall = {},
+  count = 1,
+): Promise<void> {
+  const plan = { protocol, port, count, rate: 0, ...(window !== undefined && { window }) };
+  const { process } = await startReaders(plan);
+  if (stops) process.kill("SIGSTOP");
+}
+
+describe.each(PROTOCOLS)("over %s, a reader that stalls", (protocol) => {
+  it.each(stalls.filter(([, , protocols]) => protocols.includes(protocol)))(
+    "and %s costs the limit and one frame, and is closed as slow, once",
+    async (_how, stall) => {
+      const { port, opened } = await serveEndpoints(protocol, {});
+      await startStalled(protocol, port, stall);
       const endpoint = await opened.take();
+      const { sends, peak } = await flood(endpoint);
       // Chunked coding adds a few bytes to each frame.
-      expect(await flood(endpoint)).toBeLessThanOrEqual(LIMIT + FRAME + 1_000);
-      expect(await endpoint.closes.take()).toMatchObject({ code: "slow-client", wasClean: false });
+      expect(peak).toBeLessThanOrEqual(LIMIT + FRAME + 1_000);
+      expect(peak).toBeGreaterThan(LIMIT);
+      await expectLoss(endpoint, "slow-client", sends);
     },
   );
 
   it("is closed by its limit alone, without waiting for the clock", async () => {
-    const { port, opened } = await serveEndpoints({ stallTimeout: Infinity });
-    await startClient(port, "silent");
+    const { port, opened } = await serveEndpoints(protocol, { stallTimeout: Infinity });
+    await startStalled(protocol, port);
     const endpoint = await opened.take();
-    await flood(endpoint);
-    expect(await endpoint.closes.take()).toMatchObject({ code: "slow-client" });
+    const { sends } = await flood(endpoint);
+    await expectLoss(endpoint, "slow-client", sends);
   });
 
-  it("is closed by the clock alone, whatever its limit", async () => {
-    const { port, opened } = await serveEndpoints({
-      stallTimeout: 200,
-      maxBufferedAmount: Infinity,
-    });
-    await startClient(port, "silent");
-    const endpoint = await opened.take();
-    const sent = endpoint.events.send("x".repeat(64 << 20));
-    expect(await endpoint.closes.take()).toMatchObject({ code: "slow-client", wasClean: false });
-    expect(await within(sent, "answer of send()")).toBe(false);
+  it("is closed by the clock alone, whatever its limit; without either it stays", async () => {
+    const clockAlone = { stallTimeout: 150, maxBufferedAmount: Infinity };
+    const { port, opened } = await serveEndpoints(protocol, UNLIMITED, clockAlone);
+    await startStalled(protocol, port, {}, 2);
+    const [unlimited, endpoint] = [await opened.take(), await opened.take()];
+    const waits = [unlimited, endpoint].map(({ events }) => events.send("x".repeat(HUGE)));
+    await expectLoss(endpoint, "slow-client", waits.slice(1));
+    expect(unlimited.events.closed).toBe(false);
+    expect(unlimited.events.bufferedAmount).toBeGreaterThan(HUGE / 2);
   });
 
-  it("does not delay the others, and 20 of them cost 20 limits", async () => {
-    const { port, opened } = await serveEndpoints({ maxBufferedAmount: 200_000 });
-    const stalled: Opened[] = [];
-    for (let i = 0; i < 20; i++) {
-      await startClient(port, "silent");
-      stalled.push(await opened.take());
-    }
-    const response = await fetch(`http://127.0.0.1:${port}/`);
-    const healthy = await opened.take();
-    const peaks = Promise.all(stalled.map((endpoint) => flood(endpoint)));
-    const reader = response.body!.getReader();
-    let text = "";
-    for (let i = 0; i < 100; i++) {
-      void healthy.events.send(`${i}`);
-      while (!text.endsWith(`data: ${i}\n\n`)) {
-        text += Buffer.from((await reader.read()).value!).toString();
-      }
-    }
-    await reader.cancel();
-    for (const peak of await peaks) expect(peak).toBeLessThanOrEqual(200_000 + FRAME + 1_000);
-    for (const { closes } of stalled) {
-      expect(await closes.take()).toMatchObject({ code: "slow-client" });
-    }
+  it("costs everything that is sent to it, without a limit", async () => {
+    const { port, opened } = await serveEndpoints(protocol, UNLIMITED);
+    await startStalled(protocol, port);
+    const endpoint = await opened.take();
+    const { peak } = await flood(endpoint, HUGE / FRAME);
+    expect(peak).toBeGreaterThan(HUGE / 2);
+    expect(endpoint.events.closed).toBe(false);
   });
 
   it("costs everything that is written to it, without an endpoint", async () => {
-    const responses = new Inbox<http.ServerResponse>("response");
-    const port = await serve((_req, res) => {
-      res.write(":\n");
-      responses.put(res);
-    });
-    await startClient(port, "silent");
-    const res = await responses.take();
-    for (let sent = 0; sent < 2_000; sent++) res.write(`data: ${block}\n\n`);
-    expect(res.writableLength).toBeGreaterThan(32 * 1_048_576);
-    expect(res.destroyed).toBe(false);
+    const { port, opened } = await serveBare(protocol);
+    await startStalled(protocol, port);
+    const stream = await opened.take();
+    for (let sent = 0; sent < HUGE / FRAME; sent++) {
+      stream.write(`data: ${block}\n\n`);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(stream.waiting).toBeGreaterThan(HUGE / 2);
+    expect(stream.isOpen).toBe(true);
   });
 });
 
+/** Asks for a stream with a receive buffer that nothing can make larger, and reads the head. */
+const TINY_BUFFER = `
+  use Socket;
+  socket(my $socket, PF_INET, SOCK_STREAM, 0) or die $!;
+  setsockopt($socket, SOL_SOCKET, SO_RCVBUF, pack("i", 4096)) or die $!;
+  connect($socket, sockaddr_in($ARGV[0], inet_aton("127.0.0.1"))) or die $!;
+  syswrite($socket, "GET / HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n") or die $!;
+  sysread($socket, my $head, 64) or die $!;
+  syswrite(STDOUT, "open");
+  sleep;
+`;
+
+describeWithProgram(["perl"], "a reader whose receive buffer is tiny", (perl) => {
+  it.each(["HTTP/1", "Fetch"] as const)(
+    "over %s costs the limit and one frame, and is closed as slow, once",
+    async (protocol) => {
+      const { port, opened } = await serveEndpoints(protocol, {});
+      const client = spawn(perl, ["-e", TINY_BUFFER, `${port}`], {
+        stdio: ["ignore", "pipe", "inherit"],
+      });
+      onTestFinished(() => void client.kill());
+      await within(once(client.stdout, "data"), "first bytes at the client");
+      const endpoint = await opened.take();
+      const { sends, peak } = await flood(endpoint);
+      expect(peak).toBeLessThanOrEqual(LIMIT + FRAME + 1_000);
+      await expectLoss(endpoint, "slow-client", sends);
+    },
+  );
+});
+
 describe("a reader that is slow but steady", () => {
-  it("is never closed by the clock, and gets everything", async () => {
-    const { port, opened } = await serveEndpoints({
-      stallTimeout: 300,
-      maxBufferedAmount: Infinity,
-    });
-    const client = await startClient(port, "steady");
-    const { events, closes } = await opened.take();
-    const bytes = new Inbox<number>("bytes");
-    client.on("message", (count: number) => bytes.put(count));
-    // More than the system takes by itself, and several times what is read in one stall timeout.
-    void events.send("x".repeat(24 << 20));
-    const start = performance.now();
-    while (events.bufferedAmount > 0 && performance.now() - start < 20_000) await bytes.take();
-    expect(closes.size).toBe(0);
-    expect(events.closed).toBe(false);
+  const stallTimeout = 500;
+  /** What it reads in several stall timeouts, behind what the system takes by itself. */
+  const parts = ["é".repeat(5 << 20), "x".repeat(2 << 20), "small"];
+  const plan = { path: "/", count: 1, rate: 6 << 20, window: 65_535 };
+
+  it("is never closed by the clock, and gets everything once", async () => {
+    const read = async (protocol: Protocol) => {
+      const options = { stallTimeout, maxBufferedAmount: Infinity };
+      const { port, opened } = await serveEndpoints(protocol, options);
+      const client = await startReaders({ protocol, port, ...plan });
+      const { events, closes } = await opened.take();
+      const start = performance.now();
+      const sends = parts.map((part) => events.send(part));
+      expect(events.bufferedAmount).toBeGreaterThan(HUGE / 4);
+      expect(await within(Promise.all(sends), "drain", 25_000)).toEqual([true, true, true]);
+      // Else it was not slow.
+      expect(performance.now() - start).toBeGreaterThan(2 * stallTimeout);
+      void events.close();
+      expect(await closes.take(25_000)).toMatchObject({ code: "closed", wasClean: true });
+      expect(await client.take(25_000)).toEqual(
+        digest([":\n", ...parts.map((part) => `data: ${part}\n\n`)].join("")),
+      );
+    };
+    await Promise.all(PROTOCOLS.map(read));
+  });
+
+  it("would be closed by a server that gives its writes as long", async () => {
+    const read = async (protocol: Protocol) => {
+      const { port, opened } = await serveBare(protocol);
+      await startReaders({ protocol, port, ...plan });
+      const stream = await opened.take();
+      for (const part of parts) stream.write(`data: ${part}\n\n`);
+      const deadline = new Promise<number>((resolve) => {
+        setTimeout(() => resolve(stream.waiting), stallTimeout);
+      });
+      expect(await deadline).toBeGreaterThan(0);
+    };
+    await Promise.all(PROTOCOLS.map(read));
   });
 });

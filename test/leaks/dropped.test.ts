@@ -8,12 +8,17 @@ import { describe, expect, it } from "vitest";
 import { within } from "../support/inbox.ts";
 
 /** Makes responses that nobody ever reads, and says how many of their endpoints are left. */
-const program = (options: string) => `
+const program = (options: string, use: string) => `
   import v8 from "node:v8";
-  import { EventEndpoint } from "./src/index.ts";
+  import { EventChannel, EventEndpoint } from "./src/index.ts";
   const shutdown = new AbortController();
-  (() => {
-    for (let i = 0; i < 100; i++) new EventEndpoint(new Request("http://host/"), ${options});
+  const channel = new EventChannel();
+  await (async () => {
+    for (let i = 0; i < 100; i++) {
+      const events = new EventEndpoint(new Request("http://host/"), ${options});
+      ${use}
+    }
+    await channel.close();
   })();
   let alive = 100;
   for (let tries = 0; tries < 20 && alive > 0; tries++) {
@@ -21,15 +26,17 @@ const program = (options: string) => `
     await new Promise((resolve) => setTimeout(resolve, 10));
     alive = v8.queryObjects(EventEndpoint);
   }
-  process.send({ alive, shutdown: shutdown.signal.aborted }, () => process.disconnect());
+  // Both live as long as the process.
+  const others = [shutdown.signal.aborted, channel.size];
+  process.send({ alive, others }, () => process.disconnect());
 `;
 
-async function countAlive(options: string): Promise<number> {
+async function countAlive(options: string, use = ""): Promise<number> {
   const folder = await mkdtemp(join(tmpdir(), "event-endpoint-dropped-"));
   try {
     const outfile = join(folder, "program.mjs");
     await build({
-      stdin: { contents: program(options), resolveDir: process.cwd(), loader: "ts" },
+      stdin: { contents: program(options, use), resolveDir: process.cwd(), loader: "ts" },
       bundle: true,
       format: "esm",
       platform: "node",
@@ -56,5 +63,9 @@ describe("responses that a server drops without reading them", () => {
 
   it("are collected although their option `signal` lives as long as the server", async () => {
     expect(await countAlive("{ maxDuration: 100, signal: shutdown.signal }")).toBe(0);
+  });
+
+  it("are collected although the channel that they were in is held, closed", async () => {
+    expect(await countAlive("{}", "void channel.add(events);")).toBe(0);
   });
 });

@@ -3,7 +3,7 @@ export interface Plan {
   readonly subject: "EventEndpoint" | "naive";
   readonly cycles: number;
   /** Something that one cycle in a thousand does not clean up. */
-  readonly plant?: "endpoint" | "listener" | "timer" | undefined;
+  readonly plant?: "endpoint" | "listener" | "timer and channel" | undefined;
 }
 
 /** What the program found in itself when everybody had left. */
@@ -12,6 +12,10 @@ export interface Report {
   readonly closed: number;
   /** Endpoints that are still there after garbage collection. */
   readonly alive: number;
+  /** Channels that nobody has any more, likewise. */
+  readonly channels: number;
+  /** Members of the channel that all joined. */
+  readonly members: number;
   /** Timers made by anybody but Node that are still to fire. */
   readonly timers: number;
   /** Listeners on objects that outlive endpoints: more, or fewer, than at the start. */
@@ -30,6 +34,8 @@ export function findLeaks(report: Report, { cycles }: Plan): string[] {
   const note = (isLeak: boolean, text: string) => void (isLeak && leaks.push(text));
   note(report.closed !== report.opened, `${report.closed} close events of ${report.opened}`);
   note(report.alive !== 0, `${report.alive} endpoints alive`);
+  note(report.channels !== 0, `${report.channels} channels alive`);
+  note(report.members !== 0, `${report.members} members`);
   note(report.timers !== 0, `${report.timers} timers`);
   for (const [name, count] of Object.entries(report.listeners)) {
     note(count !== 0, `${count} listeners: ${name}`);

@@ -7,7 +7,13 @@ import http from "node:http";
 import http2 from "node:http2";
 import { type AddressInfo, connect, type Server, type Socket } from "node:net";
 import v8 from "node:v8";
-import { EventEndpoint, type EventEndpointOptions, MemoryClosedClients } from "../../src/index.ts";
+import {
+  EventChannel,
+  EventEndpoint,
+  type EventEndpointOptions,
+  MemoryClosedClients,
+  MemoryEventLog,
+} from "../../src/index.ts";
 import { bridge } from "../support/fetch-bridge.ts";
 import { within } from "../support/inbox.ts";
 import { reportProgress } from "../support/progress.ts";
@@ -34,6 +40,12 @@ const emitter = new EventTarget();
 const closedClients = new MemoryClosedClients({ maxEntries: 100 });
 const large = "x".repeat(262_144);
 
+/** A log that keeps little, and that no time is kept for. */
+const createLog = () => new MemoryEventLog({ maxEntries: 50, maxAge: Infinity });
+const channel = new EventChannel({ log: createLog() });
+/** What was sent to the channel last. */
+const recent: string[] = [];
+
 let opened = 0;
 let closed = 0;
 const kept = new Set<unknown>();
@@ -43,7 +55,9 @@ function neglect(events: EventEndpoint): void {
   if (opened % 1000 !== 500) return;
   if (plant === "endpoint") kept.add(events);
   if (plant === "listener") shutdown.signal.addEventListener("abort", () => {});
-  if (plant === "timer") globalThis.setInterval(() => {}, 60_000).unref();
+  if (plant !== "timer and channel") return;
+  kept.add(new EventChannel());
+  globalThis.setInterval(() => {}, 60_000).unref();
 }
 
 /** What the server does, by the path that its client asks for. */
@@ -79,9 +93,35 @@ function serve(kind: string, open: (options: EventEndpointOptions) => EventEndpo
       );
     case "emitter":
       return void events.pipe(emitter, null, { types: ["message", "tick"] });
+    case "join":
+      return void join(events);
+    case "part":
+      return void join(events).then(() => {
+        channel.delete(events);
+        return events.close();
+      });
+    case "dissolve":
+      return void dissolve(events);
     case "slow":
       return void flood(events);
   }
+}
+
+/** Makes it a member that has missed something, with everything that a member can have. */
+async function join(events: EventEndpoint): Promise<void> {
+  if (opened % 2 === 0) void events.send("x", recent[0]);
+  const topics = [`topic ${opened % 7}`, `its own: ${opened}`];
+  const joined = channel.add(events, { topics, filter: (_, each) => each === events });
+  const topic = topics[opened % 3];
+  if (recent.push(await channel.send(large.slice(0, 100), { topic })) > 30) recent.shift();
+  await joined;
+}
+/** Makes a channel for it, and closes that. */
+async function dissolve(events: EventEndpoint): Promise<void> {
+  const own = new EventChannel({ log: opened % 2 === 0 ? createLog() : false });
+  void own.add(events, { topics: ["a"] });
+  await own.send("x", { topic: "a" });
+  await own.close({ noReconnect: opened % 3 === 0 });
 }
 
 /** Sends until the client has been found too slow. */
@@ -117,7 +157,7 @@ for (const server of servers) await once(server.listen(0, "127.0.0.1"), "listeni
 const portOf = (server: Server) => (server.address() as AddressInfo).port;
 
 /** Ends that the server makes by itself. */
-const ENDS = ["close", "stop", "ended", "failed", "abort", "max-duration"];
+const ENDS = ["close", "stop", "ended", "failed", "abort", "max-duration", "part", "dissolve"];
 
 /** A client of HTTP/1 that says when it leaves. */
 async function overSocket(server: Server, kind: string): Promise<void> {
@@ -204,20 +244,25 @@ async function keptAlive(): Promise<void> {
   await once(response, "close");
 }
 
-const leaving = ["open FIN", "open RST", "open early", "emitter FIN", "emitter RST"];
+const leaving = [
+  ...["open FIN", "open RST", "open early", "emitter FIN", "emitter RST"],
+  ...["join FIN", "join RST", "join early"],
+];
 const lifecycles: (() => Promise<void>)[] =
   subject === "naive"
     ? ["open FIN", "open RST"].map((kind) => () => overSocket(http1Server, kind))
     : [
         ...[...ENDS, ...leaving, "refused"].map((kind) => () => overSocket(http1Server, kind)),
         ...[...ENDS, ...leaving, "refused"].map((kind) => () => overSocket(fetchServer, kind)),
-        ...[...ENDS, "open RST", "emitter RST", "open destroy"].map(
+        ...[...ENDS, "open RST", "emitter RST", "join RST", "open destroy", "join destroy"].map(
           (kind) => () => overHttp2(kind),
         ),
         ...ENDS.map((kind) => () => inProcess(kind)),
-        ...["open cancel", "emitter cancel", "open abort", "emitter abort", "close unread"].map(
-          (kind) => () => inProcess(kind),
-        ),
+        ...["open", "emitter", "join"]
+          .flatMap((path) => [`${path} cancel`, `${path} abort`])
+          .map((kind) => () => inProcess(kind)),
+        () => inProcess("close unread"),
+        () => inProcess("dissolve unread"),
         keptAlive,
         keptAlive,
         () => overHttp2("slow"),
@@ -321,6 +366,9 @@ async function main(): Promise<void> {
     opened,
     closed,
     alive: Number(v8.queryObjects(Subject)),
+    // One is ours.
+    channels: Number(v8.queryObjects(EventChannel)) - 1,
+    members: channel.size,
     timers: timers.size,
     listeners: difference(listenersBefore, countListeners()),
     resources: resources(),

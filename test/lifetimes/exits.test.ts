@@ -14,7 +14,7 @@ import { within } from "../support/inbox.ts";
 const HEAD = `
   import { createServer } from "node:http";
   import { createServer as createHttp2Server } from "node:http2";
-  import { EventEndpoint } from "./src/index.ts";
+  import { EventChannel, EventEndpoint } from "./src/index.ts";
   const say = (message) => new Promise((resolve) => process.send(message, resolve));
   const options = { keepAlive: 60_000, maxDuration: 3_600_000 };
   // Only the endpoint may end a kept connection, not its time.
@@ -138,6 +138,36 @@ describe("a process exits by itself", () => {
         for (let i = 0; i < 10; i++) events.send("x".repeat(20_000));
         if (closes) events.close();
       }
+      leave();
+    `);
+    expect(exitCode).toBe(0);
+  });
+
+  it.each([
+    ["before its server", "channel.close(); server.close();"],
+    ["after its server", "server.close(); channel.close();"],
+  ])("when a channel that many are in is closed %s", async (_, ends) => {
+    const { exitCode } = await run(
+      `const channel = new EventChannel();
+      const server = createServer(async (req, res) => {
+        await channel.add(new EventEndpoint(req, res, options), { topics: ["none"] });
+        if (channel.size < 3) return;
+        await channel.send("x", { topic: "some" });
+        ${ends}
+        leave();
+      });
+      listen(server);`,
+      (port) => Promise.all([read(port), read(port), read(port)]),
+    );
+    expect(exitCode).toBe(0);
+  });
+
+  it("with a channel that nobody closes, whose log has something to forget", async () => {
+    const { exitCode } = await run(`
+      const channel = new EventChannel();
+      const events = new EventEndpoint(new Request("http://host/"), options);
+      await channel.add(events, { topics: ["none"] });
+      for (let i = 0; i < 10; i++) await channel.send("x", { topic: "some" });
       leave();
     `);
     expect(exitCode).toBe(0);

@@ -7,12 +7,15 @@ import { Consumer, type Manifest } from "./consumer.ts";
 const NAMES: Record<string, string[]> = {
   "event-endpoint": [
     "CloseEvent",
+    "EventChannel",
     "EventEndpoint",
     "EventEndpointError",
     "MemoryClosedClients",
+    "MemoryEventLog",
     "ServerSentEvent",
     "eventHandler",
   ],
+  "event-endpoint/redis": ["RedisClosedClients", "RedisEventLog"],
   "event-endpoint/compat": [
     "OakServerSentEvent",
     "SSEEvent",
@@ -20,6 +23,7 @@ const NAMES: Record<string, string[]> = {
     "ServerSentEvent",
     "ServerSentEventStreamTarget",
   ],
+  "event-endpoint/testing": ["eventLogContract", "readEvents"],
 };
 
 let consumer: Consumer;

@@ -5,7 +5,7 @@ import { listFiles } from "../support/build.ts";
 import { Consumer } from "./consumer.ts";
 
 /** Texts of the core that survive any build: its response header, and the key of its shared state. */
-const MARKERS = ["text/event-stream", "event-endpoint.shared."];
+const MARKERS = ["X-Accel-Buffering", "event-endpoint.shared."];
 
 let consumer: Consumer;
 /** The built files, by name. */

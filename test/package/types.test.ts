@@ -185,6 +185,157 @@ const PROGRAMS: Record<string, string> = {
     // @ts-expect-error: "close" or "keep-open"
     void events.pipe([1], undefined, { end: "open" });
   `,
+  "a channel takes every endpoint, and knows topics, filters and what send() promises": `
+    const channel = new EventChannel();
+    http.createServer((req, res) => void channel.add(new EventEndpoint(req, res)));
+    http2.createServer((req, res) => void channel.add(new EventEndpoint(req, res), { topics: ["a"] }));
+    const typed = new EventEndpoint<Request, { tick: number }>(request);
+    const live: Promise<boolean> = channel.add(typed, {
+      topics: ["news", "sport"] as const,
+      filter: (entry, events) => entry.topic !== undefined && events.response.ok,
+    });
+    const isMember: boolean = channel.has(typed);
+    const wasMember: boolean = channel.delete(typed);
+    const size: number = channel.size;
+    for (const events of channel) {
+      void events.send(events.lastEventId);
+      channel.delete(events);
+    }
+    const id: Promise<string> = channel.send({ any: "data" }, { topic: "a", transient: true, retry: 5 });
+    void channel.send("x", "id").catch((error: unknown) => error instanceof EventEndpointError);
+    void channel.sendEvent("anything", { at: "all" }, { topic: "a" });
+    const sent: boolean = channel.dispatchEvent(new ServerSentEvent("tick", { data: 1 }));
+    const closed: Promise<void> = channel.close({ noReconnect: true, spread: [0, 1000] });
+    void channel.close();
+    // @ts-expect-error: it is no endpoint
+    channel.add(request);
+    // @ts-expect-error: a list
+    channel.add(typed, { topics: "news" });
+    // @ts-expect-error: at once
+    channel.add(typed, { filter: async () => true });
+    // @ts-expect-error: an answer
+    channel.add(typed, { filter: () => {} });
+    // @ts-expect-error: no such option
+    channel.add(typed, { topic: "news" });
+    // @ts-expect-error: no such field
+    channel.send("x", { topics: ["a"] });
+    // @ts-expect-error: both ends
+    channel.close({ spread: [1000] });
+    // @ts-expect-error: read only
+    channel.size = 0;
+  `,
+  "filters can be written apart, for the endpoints that they know": `
+    const channel = new EventChannel({ log: false });
+    interface User { name: string }
+    const users = new WeakMap<EventEndpoint, User>();
+    const ofUser = (entry: LogEntry, events: EventEndpoint) => users.get(events)?.name === entry.topic;
+    const ofNode: EventFilter<EventEndpoint<http.IncomingMessage>> = (entry, events) => !events.closed;
+    const ofAny: EventFilter = ({ data }, events) => data !== events.lastEventId;
+    class Session extends EventEndpoint<Request, { tick: number }> { user = "ann" }
+    const session = new Session(request);
+    void channel.add(session, { filter: ({ topic }, { user }) => topic === user });
+    void channel.add(session, { filter: ofUser });
+    void channel.add(session, { filter: ofAny });
+    void channel.add(new EventEndpoint(req, res), { filter: ofNode });
+    void channel.add(new EventEndpoint(req, res), { filter: ofUser });
+    const options: MemberOptions = { topics: ["a"], filter: ofAny };
+    void channel.add(session, options);
+    function join(events: EventEndpoint, { topics }: MemberOptions<EventEndpoint>): Promise<boolean> {
+      return channel.add(events, { topics });
+    }
+    void join(session, {});
+    void join(new EventEndpoint(req, res), {});
+    // @ts-expect-error: the channel has other endpoints
+    void channel.add(session, { filter: ofNode });
+  `,
+  "the events of a channel can be typed": `
+    interface Tick { price: number }
+    const channel = new EventChannel<{ tick: Tick; done: null }>();
+    void channel.sendEvent("tick", { price: 7 }, { topic: "a" });
+    void channel.sendEvent("done", null, "id");
+    // @ts-expect-error: a number
+    void channel.sendEvent("tick", { price: "7" });
+    // @ts-expect-error: no such event
+    void channel.sendEvent("tock", { price: 7 });
+    // @ts-expect-error: the type is given already
+    void channel.sendEvent("done", null, { event: "tick" });
+    void channel.add(new EventEndpoint(req, res));
+    void channel.add(new EventEndpoint<Request, { tick: Tick; done: null }>(request));
+    const any: EventChannel = new EventChannel();
+    class Ticker extends EventChannel<{ tick: Tick }> {
+      tick(price: number): Promise<string> { return this.sendEvent("tick", { price }); }
+    }
+    void new Ticker({ log: new MemoryEventLog({ maxEntries: 10, maxAge: 1000, maxBytes: Infinity }) }).tick(7);
+    // @ts-expect-error: true is no log
+    new EventChannel({ log: true });
+    // @ts-expect-error: no such option
+    new MemoryEventLog({ size: 1 });
+  `,
+  "a log can be written by anybody, with promises or without": `
+    class DatabaseLog implements EventLog {
+      lastId = "";
+      readonly maxEntries = 1000;
+      readonly #rows: LogEntry[] = [];
+      async append(message: EventMessage): Promise<LogEntry> {
+        const entry = { ...message, id: "e-1" };
+        this.#rows.push(entry);
+        return entry;
+      }
+      async after(id: string, limit: number): Promise<LogEntry[] | undefined> {
+        return id ? this.#rows.slice(0, limit) : undefined;
+      }
+      async follow(listener: EventLogListener): Promise<Disposable> {
+        listener.gap();
+        for (const row of this.#rows) listener.entry(row);
+        return { [Symbol.dispose]: () => {} };
+      }
+    }
+    const immediate: EventLog = {
+      get lastId() { return "e-0"; },
+      append: (message) => ({ ...message, id: "e-1" }),
+      after: () => undefined,
+      follow: () => ({ [Symbol.dispose]() {} }),
+    };
+    const memory: EventLog = new MemoryEventLog();
+    const channel = new EventChannel({
+      log: new DatabaseLog(),
+      onError: (error, { stage }) => {
+        const known: ErrorStage = stage;
+        if (stage === "log" || stage === "filter") console.error(error);
+        // @ts-expect-error: no such stage
+        if (stage === "database") return;
+      },
+    });
+    const code: EventEndpointErrorCode = new EventEndpointError("log-unavailable", "text").code;
+    // @ts-expect-error: what it keeps is missing
+    const forgetful: EventLog = { lastId: "", append: immediate.append, follow: immediate.follow };
+  `,
+  "events can be read, and logs checked, in anybody's tests": `
+    async function read(): Promise<void> {
+      for await (const { event, data, id, retry } of readEvents(new EventEndpoint(request).response)) {
+        const text: string = event + data + id;
+        const ms: number | undefined = retry;
+      }
+      const options = { lastEventId: "1", headers: { a: "b" }, signal: AbortSignal.timeout(1) };
+      const { value } = await readEvents("http://localhost/", options).next();
+      const first: ParsedEvent | void = value;
+      void readEvents(new URL("http://localhost/")).return();
+      // @ts-expect-error: a request is no response
+      readEvents(request);
+      // @ts-expect-error: it may be null
+      readEvents((new EventEndpoint(request) as EventEndpoint).response);
+    }
+    declare function test(name: string, run: () => Promise<void>): void;
+    for (const { name, run } of eventLogContract({ open: () => new MemoryEventLog() })) test(name, run);
+    const checks: ContractCheck[] = eventLogContract({
+      open: async () => new MemoryEventLog(),
+      openAgain: async (log) => log,
+      close: async (log) => void log.lastId,
+      timeout: 100,
+    });
+    // @ts-expect-error: what is to be checked?
+    eventLogContract({});
+  `,
   "compat has the classes of others": `
     const target = new ServerSentEventStreamTarget({ keepAlive: true });
     const response: Response = target.asResponse({ headers: { "x-a": "b" } });
@@ -202,9 +353,11 @@ const PREAMBLE = `
   import http from "node:http";
   import http2 from "node:http2";
   import https from "node:https";
-  import { EventEndpoint, ServerSentEvent, eventHandler } from "event-endpoint";
-  import type { CloseCode, CloseEvent } from "event-endpoint";
+  import { EventChannel, EventEndpoint, EventEndpointError, MemoryEventLog, ServerSentEvent, eventHandler } from "event-endpoint";
+  import type { CloseCode, CloseEvent, ErrorStage, EventEndpointErrorCode, EventFilter, EventLog, EventLogListener, EventMessage, LogEntry, MemberOptions } from "event-endpoint";
   import { OakServerSentEvent, ServerSentEventStreamTarget, SSEEvent, SSEMessage } from "event-endpoint/compat";
+  import { RedisEventLog } from "event-endpoint/redis";
+  import { type ContractCheck, eventLogContract, type ParsedEvent, readEvents } from "event-endpoint/testing";
   declare const request: Request;
   declare const req: http.IncomingMessage;
   declare const res: http.ServerResponse;
@@ -213,17 +366,28 @@ const PREAMBLE = `
 /** What each entry point declares: the values, and after them the types. */
 const DECLARED: Record<string, string[]> = {
   "event-endpoint": [
-    ...["CloseEvent", "EventEndpoint", "EventEndpointError", "MemoryClosedClients"],
-    ...["ServerSentEvent", "eventHandler"],
-    ...["CloseCode", "CloseOptions", "ClosedClients", "DefaultEvents", "EndpointEventMap"],
-    ...["ErrorStage", "EventEndpointErrorCode", "EventEndpointOptions", "EventFields"],
-    ...["EventHandler", "EventHandlerResult", "MemoryClosedClientsOptions", "Message"],
-    ...["NodeRequest", "NodeResponse", "PipeOptions", "ServerSentEventInit", "Source"],
+    ...["CloseEvent", "EventChannel", "EventEndpoint", "EventEndpointError", "EventStream"],
+    ...["MemoryClosedClients", "MemoryEventLog", "ServerSentEvent", "eventHandler"],
+    ...["ChannelCloseOptions", "ChannelFields", "CloseCode", "CloseOptions", "ClosedClients"],
+    ...["DefaultEvents", "EndpointEventMap", "ErrorStage", "EventChannelOptions"],
+    ...["EventEndpointErrorCode", "EventEndpointOptions", "EventFields", "EventFilter"],
+    ...["EventHandler", "EventHandlerResult", "EventLog", "EventLogListener", "EventMessage"],
+    ...["LogEntry", "MemberOptions", "MemoryClosedClientsOptions"],
+    ...["MemoryEventLogOptions", "Message", "NodeRequest", "NodeResponse", "PipeOptions"],
+    ...["ServerSentEventInit", "Source"],
   ],
   "event-endpoint/compat": [
     ...["OakServerSentEvent", "SSEEvent", "SSEMessage", "ServerSentEvent"],
     ...["ServerSentEventStreamTarget"],
     ...["OakServerSentEventInit", "ServerSentEventInit", "ServerSentEventTargetOptions"],
+  ],
+  "event-endpoint/redis": [
+    ...["RedisClosedClients", "RedisEventLog"],
+    ...["RedisClient", "RedisClosedClientsOptions", "RedisEventLogOptions"],
+  ],
+  "event-endpoint/testing": [
+    ...["eventLogContract", "readEvents"],
+    ...["ContractCheck", "EventLogContractOptions", "ParsedEvent", "ReadEventsOptions"],
   ],
 };
 
@@ -295,11 +459,15 @@ describe("the types in other projects", () => {
 
   it("need no types of Node, on Workers and Deno", async () => {
     const code = `
-      import { EventEndpoint } from "event-endpoint";
+      import { EventChannel, EventEndpoint } from "event-endpoint";
       import { SSEEvent } from "event-endpoint/compat";
+      import { readEvents } from "event-endpoint/testing";
+      const channel = new EventChannel();
+      export const read = readEvents("http://localhost/");
       export default {
         fetch(request: Request): Response {
           const events = new EventEndpoint(request);
+          void channel.add(events, { filter: (entry, { response }) => response.ok });
           events.dispatchEvent(new SSEEvent({ data: "Hello" }));
           // @ts-expect-error: it is never null
           const none: null = events.response;
@@ -316,8 +484,10 @@ describe("the types in other projects", () => {
     const code = `
       import { EventEndpoint } from "event-endpoint";
       import "event-endpoint/compat";
+      import { readEvents } from "event-endpoint/testing";
       declare const request: Request;
       export const response: Response = new EventEndpoint(request).response;
+      export const events = readEvents(response);
     `;
     const check = await compile(
       consumer,

@@ -1,3 +1,6 @@
+/** The real ones, also while a test fakes time. */
+const { setTimeout, clearTimeout } = globalThis;
+
 /** Waits, but not for ever: a hang fails with what never came. */
 export async function within<T>(promise: Promise<T>, what: string, ms = 8_000): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
@@ -39,8 +42,8 @@ export class Inbox<T> {
   }
 
   /** The next item, which is a failure if it does not come. */
-  take(): Promise<T> {
+  take(ms?: number): Promise<T> {
     if (this.#items.length > 0) return Promise.resolve(this.#items.shift() as T);
-    return within(new Promise<T>((resolve) => this.#takers.push(resolve)), this.#what);
+    return within(new Promise<T>((resolve) => this.#takers.push(resolve)), this.#what, ms);
   }
 }

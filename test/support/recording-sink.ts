@@ -1,3 +1,4 @@
+import type { Text } from "../../src/core/shared-text.ts";
 import type { ResponseHead, Sink, SinkOwner } from "../../src/core/sink.ts";
 import { EventStream } from "../../src/core/stream.ts";
 import type { EventEndpointOptions } from "../../src/core/types.ts";
@@ -11,6 +12,8 @@ export class RecordingSink implements Sink {
   flows = true;
   head: ResponseHead | undefined;
   readonly writes: string[] = [];
+  /** The same, as it was handed over: text that others get as well is one object for all. */
+  readonly texts: Text[] = [];
   /** How often it was told to end. */
   ends = 0;
   readonly aborts: Error[] = [];
@@ -22,9 +25,10 @@ export class RecordingSink implements Sink {
     if (head.preamble === "") owner.sinkClosed(true);
   }
 
-  write(text: string): void {
-    this.writes.push(text);
-    if (!this.flows) this.bufferedAmount += Buffer.byteLength(text);
+  write(text: Text): void {
+    this.texts.push(text);
+    this.writes.push(text.toString());
+    if (!this.flows) this.bufferedAmount += Buffer.byteLength(text.toString());
   }
 
   end(): void {

@@ -14,6 +14,5 @@ export function readFetchRequest(request: Request): RequestInfo {
  * a plain object.
  */
 export function isFetchRequest(request: unknown): request is Request {
-  const { headers } = (request ?? {}) as { headers?: { get?: unknown } | null };
-  return typeof headers?.get === "function";
+  return typeof (request as Partial<Request> | undefined)?.headers?.get === "function";
 }

@@ -1,27 +1,26 @@
 import { encodeText } from "../../core/frame.ts";
 import { createHeaders } from "../../core/headers.ts";
-import type { ResponseHead, Sink, SinkOwner } from "../../core/sink.ts";
+import { bytesOf, type Text } from "../../core/shared-text.ts";
+import { PIECE_BYTES, type ResponseHead, type Sink, type SinkOwner } from "../../core/sink.ts";
 
 /** A sink whose other end is the body of a Fetch `Response`. */
 export class BodySink implements Sink {
   /** The answer, once the sink is open. */
   response!: Response;
 
-  /** Held although only its signal is used: undici's requests forward an abort while they live. */
-  readonly #request: Request;
+  /**
+   * Held although only its signal is used: undici's requests forward an abort while they live. Some
+   * frameworks' own classes of requests have none.
+   */
+  readonly #request: { readonly signal?: AbortSignal };
   #owner!: SinkOwner;
-  #controller: ReadableStreamDefaultController<Uint8Array> | undefined;
+  #controller!: ReadableStreamDefaultController<Uint8Array>;
   #highWaterMark = 0;
   #written = 0;
 
   /** @param request whose signal is aborted when the client leaves, on runtimes that tell so */
   constructor(request: Request) {
     this.#request = request;
-  }
-
-  get #signal(): AbortSignal | undefined {
-    // Some frameworks' own classes of requests have none.
-    return this.#request.signal;
   }
 
   /** Whether the preamble, which stands before everything that was written, has been read. */
@@ -34,7 +33,7 @@ export class BodySink implements Sink {
   }
 
   get #queued(): number {
-    return this.#highWaterMark - (this.#controller?.desiredSize ?? this.#highWaterMark);
+    return this.#highWaterMark - (this.#controller.desiredSize ?? 0);
   }
 
   get progress(): number {
@@ -42,21 +41,23 @@ export class BodySink implements Sink {
   }
 
   open(owner: SinkOwner, head: ResponseHead): void {
-    const { status, preamble } = head;
     this.#owner = owner;
     // Arithmetic with infinite sizes would tell nothing.
     this.#highWaterMark = Math.min(head.highWaterMark, 2 ** 40);
-    const body = preamble && this.#createBody(preamble);
-    this.response = new Response(body || null, { status, headers: createHeaders(head) });
+    const body = head.preamble ? this.#createBody(head.preamble) : null;
+    this.response = new Response(body, { status: head.status, headers: createHeaders(head) });
     if (!body) return owner.sinkClosed();
-    if (this.#signal?.aborted) return this.abort();
-    this.#signal?.addEventListener("abort", this.#leave);
+    if (this.#request.signal?.aborted) return this.abort();
+    this.#request.signal?.addEventListener("abort", this.#leave);
   }
 
-  write(text: string): void {
-    const bytes = encodeText(text);
+  write(text: Text): void {
+    const bytes = bytesOf(text);
     this.#written += bytes.length;
-    this.#controller?.enqueue(bytes);
+    // Copies, because who reads a piece may give its memory away, which others have as well.
+    for (let start = 0; start < bytes.length;) {
+      this.#controller.enqueue(bytes.slice(start, (start += PIECE_BYTES)));
+    }
   }
 
   end(): void {
@@ -65,10 +66,10 @@ export class BodySink implements Sink {
   }
 
   abort(error?: Error, clean?: boolean): void {
-    this.#signal?.removeEventListener("abort", this.#leave);
+    this.#request.signal?.removeEventListener("abort", this.#leave);
     try {
-      if (error) this.#controller?.error(error);
-      else this.#controller?.close();
+      if (error) this.#controller.error(error);
+      else this.#controller.close();
     } catch {
       // The reader cancelled it.
     }
@@ -79,6 +80,7 @@ export class BodySink implements Sink {
     const first = encodeText(preamble);
     return new ReadableStream(
       {
+        type: undefined,
         start: (controller) => {
           this.#controller = controller;
           controller.enqueue(first);

@@ -1,11 +1,12 @@
 import type { Socket } from "node:net";
+import { findOwner } from "../../core/unpolluted.ts";
 import type { NodeResponse } from "./types.ts";
 
 /** An HTTP/1 response as Node makes it. */
 export interface BareResponse extends NodeResponse {
   readonly socket: Socket;
   readonly chunkedEncoding: boolean;
-  readonly outputData: readonly unknown[];
+  readonly outputSize: number;
   readonly writableEnded: boolean;
   readonly writableCorked: number;
   readonly _headerSent: boolean;
@@ -23,12 +24,14 @@ export interface BareResponse extends NodeResponse {
 export function findNativeWrite(response: NodeResponse): unknown {
   // These have classes of the same shape, above sockets that are not the connection.
   if ("Deno" in globalThis || "Bun" in globalThis) return undefined;
-  let owner = response as Partial<BareResponse> | null;
-  while (owner && !Object.hasOwn(owner, "_writeRaw"))
-    owner = Object.getPrototypeOf(owner) as typeof owner;
+  const owner = findOwner(response, "_writeRaw") as Partial<BareResponse> | null;
   const write = owner?.write;
-  const isNative = write?.name === "write" && write.length === 3 && response.write === write;
-  return isNative && (response as BareResponse)._writeRaw === owner?._writeRaw ? write : undefined;
+  return write?.name === "write" &&
+    write.length === 3 &&
+    response.write === write &&
+    (response as BareResponse)._writeRaw === owner?._writeRaw
+    ? write
+    : undefined;
 }
 
 /**
@@ -38,13 +41,12 @@ export function findNativeWrite(response: NodeResponse): unknown {
 export function isBare(response: NodeResponse, nativeWrite: unknown): response is BareResponse {
   const res = response as BareResponse;
   return (
-    nativeWrite !== undefined &&
     res.write === nativeWrite &&
     res._headerSent &&
     !res.writableEnded &&
     (res.socket as { _httpMessage?: unknown } | null)?._httpMessage === res &&
     res.socket.writable &&
-    res.outputData.length === 0 &&
+    res.outputSize === 0 &&
     res.writableCorked === 0
   );
 }

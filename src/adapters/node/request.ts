@@ -1,5 +1,6 @@
 import { invalid } from "../../core/frame.ts";
 import type { RequestInfo } from "../../core/request.ts";
+import { unpolluted } from "../../core/unpolluted.ts";
 import type { NodeRequest } from "./types.ts";
 
 /**
@@ -12,5 +13,5 @@ export function readNodeRequest(request: NodeRequest | undefined): RequestInfo {
     throw invalid("request", "must be a Request or an http.IncomingMessage", request);
   }
   const { method, url, headers } = request;
-  return { method, url, header: (name) => [headers[name]].flat().join(", ") };
+  return { method, url, header: (name) => [unpolluted(headers)[name]].flat().join(", ") };
 }

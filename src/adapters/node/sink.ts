@@ -1,11 +1,12 @@
 import type { Http2Stream } from "node:http2";
 import type { Socket } from "node:net";
-import { followAbort } from "../../core/abort.ts";
 import { invalid } from "../../core/frame.ts";
 import { createHeaders } from "../../core/headers.ts";
-import type { ResponseHead, Sink, SinkOwner } from "../../core/sink.ts";
+import type { Text } from "../../core/shared-text.ts";
+import { PIECE_BYTES, type ResponseHead, type Sink, type SinkOwner } from "../../core/sink.ts";
+import { unpolluted } from "../../core/unpolluted.ts";
 import { findNativeWrite, isBare } from "./bare.ts";
-import { findCloseSignal } from "./close-signal.ts";
+import { Pieces } from "./pieces.ts";
 import type { NodeResponse } from "./types.ts";
 
 /** What the protocols have besides; each is there or not, depending on the response. */
@@ -14,6 +15,7 @@ interface Connection {
   readonly stream?: Http2Stream;
   readonly req?: { readonly socket?: Socket };
   readonly chunkedEncoding?: boolean;
+  readonly _header?: unknown;
   flush?(): void;
 }
 
@@ -25,30 +27,36 @@ interface Handle {
 
 /** RFC 9113, 7. Clients take CANCEL and NO_ERROR for a clean end. */
 const HTTP2_INTERNAL_ERROR = 0x2;
-/** The size of an HTTP/2 frame. Only whole writes are acknowledged, and this is progress enough. */
-const HTTP2_WRITE_BYTES = 16_384;
 
 /** A sink over `(req, res)` of `node:http`, `node:https` and the compatibility API of `node:http2`. */
 export class ResponseSink implements Sink {
   readonly #res: NodeResponse & Connection;
+  readonly #stream: Http2Stream | undefined;
   readonly #nativeWrite: unknown;
   #owner!: SinkOwner;
   #taken = 0;
   /** What somebody else's `write` said to be waiting. */
   #held = 0;
-  #unfollow: (() => void) | undefined;
+  /** The connection on which the response waits for its turn. */
+  #queue: Socket | undefined;
+  #hearsDrains = false;
+  /** What an HTTP/2 stream has not got yet. */
+  readonly #pieces: Pieces | undefined;
+  #isEnding = false;
 
   /** @throws TypeError if the response is none, or has been answered already */
   constructor(response: NodeResponse | undefined) {
     if (typeof response?.writeHead !== "function") {
-      const hint = "must be the http.ServerResponse (reply.raw in Fastify, ctx.res in Koa)";
+      const hint = "must be an http.ServerResponse (reply.raw in Fastify, ctx.res in Koa)";
       throw invalid("response", hint, response);
     }
     // A client that left is no error: the endpoint will be closed.
     if (response.headersSent && !response.destroyed) {
-      throw invalid("response", "has its headers sent already", response);
+      throw invalid("response", "was sent already", response);
     }
     this.#res = response;
+    this.#stream = unpolluted(response as Connection).stream;
+    this.#pieces = this.#stream && new Pieces();
     this.#nativeWrite = findNativeWrite(response);
   }
 
@@ -59,15 +67,15 @@ export class ResponseSink implements Sink {
 
   get bufferedAmount(): number {
     // What wraps a response has a buffer of its own, of which only its `write` tells.
-    const isOurs = this.#nativeWrite ?? this.#res.stream;
-    return isOurs ? this.#res.writableLength : this.#held;
+    const isOurs = this.#nativeWrite ?? this.#stream;
+    return isOurs ? this.#res.writableLength + (this.#pieces?.length ?? 0) : this.#held;
   }
 
   get progress(): number {
     if (!this.started) return performance.now();
     // Of the write that is under way the system may have taken a part; libuv knows. TLS keeps that
     // under its own handle.
-    const { _handle: handle } = (this.#res.socket ?? {}) as { _handle?: Handle | null };
+    const handle = (this.#res.socket as { _handle?: Handle | null } | null | undefined)?._handle;
     return this.#taken - ((handle?._parent ?? handle)?.writeQueueSize ?? 0);
   }
 
@@ -78,60 +86,99 @@ export class ResponseSink implements Sink {
     res.on("close", this.#onEnd);
     // For the whole life of the response: an error without a listener ends the process.
     res.on("error", this.#onWritten);
-    if (res.destroyed || res.stream?.destroyed) return owner.sinkClosed();
+    if (res.destroyed || this.#stream?.destroyed) return owner.sinkClosed();
     res.on("finish", this.#onEnd);
     // HTTP/2 tells a reset with this, and not always with "close".
-    res.stream?.on("aborted", this.#onEnd);
-    res.on("drain", this.#onDrain);
-    // Nor is a response told before its turn has come.
-    const socket = this.started ? undefined : res.req?.socket;
-    if (socket) this.#unfollow = followAbort(findCloseSignal(socket), this.#onEnd);
+    this.#stream?.on("aborted", this.#onEnd);
+    // Nor is a response told before its turn has come. Many may wait: that they listen is no leak.
+    if (!this.started) this.#queue = res.req?.socket?.setMaxListeners(0).on("close", this.#onEnd);
     this.#setHeaders(head);
     res.writeHead(head.status);
+    // HTTP/1 keeps the head as a rope of many small strings. Looked into, it becomes one string.
+    if (typeof res._header === "string") res._header.charCodeAt(0);
     if (head.preamble) this.write(head.preamble);
     else this.end();
   }
 
-  write(text: string): void {
+  write(text: Text): void {
     const res = this.#res;
+    const isShared = typeof text !== "string";
+    if (!isBare(res, this.#nativeWrite)) {
+      return this.#writeThrough(isShared ? text.as(toBuffer) : toBuffer(text));
+    }
+    const { socket, chunkedEncoding } = res;
+    if (isShared) return this.#writeRaw(socket, text.as(chunkedEncoding ? toChunk : toBuffer));
+    // ASCII leaves fastest as a latin1 string. Other text is encoded here, because streams take the
+    // units of a string for bytes.
     const bytes = Buffer.byteLength(text);
-    if (isBare(res, this.#nativeWrite)) {
-      const chunk = res.chunkedEncoding ? `${bytes.toString(16)}\r\n${text}\r\n` : text;
-      // ASCII leaves fastest as a latin1 string. Other text is encoded here, because streams take
-      // the units of a string for bytes.
-      const isAscii = bytes === text.length;
-      res.socket.write(isAscii ? chunk : Buffer.from(chunk), "latin1", this.#onWritten);
-    } else {
-      const chunk = Buffer.from(text);
-      const step = res.stream ? HTTP2_WRITE_BYTES : bytes;
-      try {
-        for (let start = 0; start < bytes; start += step) {
-          const part = chunk.subarray(start, start + step);
-          const isFull = res.write(part, "latin1", this.#onWritten) === false;
-          if (isFull || this.#held) this.#held += part.length;
-        }
-        // What compression collects would come late, or never.
-        res.flush?.();
-      } catch {
-        // What wraps the response failed. The other streams have nothing to do with that.
-        this.abort();
-        return this.#owner.sinkClosed(false);
+    const chunk = chunkedEncoding ? `${bytes.toString(16)}\r\n${text}\r\n` : text;
+    this.#writeRaw(socket, bytes === text.length ? chunk : Buffer.from(chunk));
+  }
+
+  /** Writes to the socket. Mostly the system takes all of it at once, and nobody is called back. */
+  #writeRaw(socket: Socket, bytes: string | Buffer): void {
+    // TLS always takes its time.
+    if (socket.writableLength > 0 || "encrypted" in socket) {
+      socket.write(bytes, "latin1", this.#onWritten);
+      return;
+    }
+    socket.write(bytes, "latin1");
+    // Nothing, behind what waits: the end of the wait, or a failure, is told.
+    if (socket.writableLength > 0 || socket.errored) socket.write("", this.#onWritten);
+  }
+
+  /** Writes to a response that does more with it, or has something before it, than framing. */
+  #writeThrough(bytes: Buffer): void {
+    const res = this.#res;
+    try {
+      // Those behind others must not overtake them, whatever has been wrapped meanwhile.
+      if (this.#pieces && (this.#pieces.length > 0 || !Object.hasOwn(res, "write"))) {
+        this.#pieces.push(bytes);
+        return this.#feed();
       }
+      // Whoever wraps a response may keep the callbacks to himself; Node's own are enough otherwise.
+      if (!this.#hearsDrains && res.write !== this.#nativeWrite) {
+        this.#hearsDrains = true;
+        res.on("drain", () => {
+          this.#held = 0;
+          this.#onWritten();
+        });
+      }
+      const isFull = res.write(bytes, "latin1", this.#onWritten) === false;
+      if (isFull || this.#held) this.#held += bytes.length;
+      // What compression collects would come late, or never.
+      unpolluted<Connection>(res).flush?.call(res);
       // Node holds writes back until the next tick; ours are one for each turn already.
-      if (!res.stream) res.socket?.uncork();
+      if (!this.#stream) res.socket?.uncork();
+    } catch {
+      this.#fail();
     }
   }
 
   end(): void {
     const res = this.#res;
     res.on("finish", this.#findConnectionEnd());
-    res.end();
+    try {
+      if (this.#pieces?.length) this.#isEnding = true;
+      else res.end();
+    } catch {
+      return this.#fail();
+    }
     // What wraps a response may hold something back; else we can see that everything is taken.
     if (this.#nativeWrite && this.bufferedAmount === 0) this.#owner.sinkClosed(true);
   }
 
+  /** What wraps the response failed. The other streams have nothing to do with that. */
+  #fail(): void {
+    this.abort();
+    this.#owner.sinkClosed(false);
+  }
+
   abort(): void {
-    const { socket, stream, chunkedEncoding } = this.#res;
+    const res = this.#res;
+    const { socket } = res;
+    const stream = this.#stream;
+    this.#pieces?.clear();
     if (stream) {
       const endConnection = this.#findConnectionEnd();
       stream.close(HTTP2_INTERNAL_ERROR);
@@ -139,10 +186,23 @@ export class ResponseSink implements Sink {
     }
     // Where the end of the connection is the end of the body, only a reset is no clean end. Node's
     // `resetAndDestroy()` would send a clean end first; TLS tells by itself.
-    if (chunkedEncoding === false && socket && !("encrypted" in socket)) {
+    if (res.chunkedEncoding === false && socket && !("encrypted" in socket)) {
       (socket as { resetAndClosing?: boolean }).resetAndClosing = true;
     }
-    this.#res.destroy();
+    res.destroy();
+  }
+
+  /**
+   * Gives an HTTP/2 stream its next piece, or its end. Of all that is written while a write is under
+   * way Node makes one write, and tells nothing until the last byte of it is taken: who takes a
+   * little at a time would look like who takes nothing. Nor can that be taken back by a reset.
+   */
+  #feed(): void {
+    const res = this.#res;
+    if (!this.#pieces || res.writableLength > 0) return;
+    const piece = this.#pieces.shift(PIECE_BYTES);
+    if (piece.length > 0) res.write(piece, "latin1", this.#onWritten);
+    else if (this.#isEnding) res.end();
   }
 
   /**
@@ -151,7 +211,7 @@ export class ResponseSink implements Sink {
    * before the end of the response, which does not know its connection any more.
    */
   #findConnectionEnd(): () => void {
-    const session = this.#res.stream?.session;
+    const session = this.#stream?.session;
     const socket = (
       session?.destroyed ? undefined : (session ?? this.#res).socket
     ) as Connection["socket"];
@@ -164,19 +224,17 @@ export class ResponseSink implements Sink {
   }
 
   readonly #onEnd = (): void => {
-    this.#unfollow?.();
+    this.#queue?.off("close", this.#onEnd);
+    this.#pieces?.clear();
     this.#owner.sinkClosed();
-  };
-
-  readonly #onDrain = (): void => {
-    this.#held = 0;
-    this.#onWritten();
   };
 
   /** For drains, for the callbacks of writes, and for errors, which come before the disconnect. */
   readonly #onWritten = (error?: Error | null): void => {
-    if (error) return this.#owner.sinkClosed(false);
+    // Of a write that was under way when the connection broke, Node tells no error.
+    if (error || this.#res.socket?.destroyed) return this.#owner.sinkClosed(false);
     this.#taken++;
+    this.#feed();
     if (this.#res.writableLength === 0) this.#held = 0;
     this.#owner.sinkDrained();
   };
@@ -192,4 +250,13 @@ export class ResponseSink implements Sink {
       }
     }
   }
+}
+
+function toBuffer(text: string): Buffer {
+  return Buffer.from(text);
+}
+
+/** RFC 9112, 7.1. */
+function toChunk(text: string): Buffer {
+  return Buffer.from(`${Buffer.byteLength(text).toString(16)}\r\n${text}\r\n`);
 }

@@ -31,6 +31,25 @@ describe("an endpoint over a Fetch request", () => {
     expect(await reader.read()).toMatchObject({ done: true });
   });
 
+  it("hands a large event on in pieces, so that a slow reader is seen to read", async () => {
+    const { events } = open();
+    const data = "é".repeat(50_000);
+    void events.send(data);
+    const reader = events.response.body!.getReader();
+    const pieces = [(await reader.read()).value!];
+    let waiting = Infinity;
+    while (events.bufferedAmount > 0) {
+      expect(events.bufferedAmount).toBeLessThan(waiting);
+      waiting = events.bufferedAmount;
+      const { value } = await reader.read();
+      // As if it were given to another thread.
+      pieces.push(structuredClone(value!, { transfer: [value!.buffer] }));
+    }
+    expect(Math.max(...pieces.map(({ length }) => length))).toBe(16_384);
+    expect(Buffer.concat(pieces).toString()).toBe(`:\ndata: ${data}\n\n`);
+    await events.close();
+  });
+
   it("is closed when the request's signal is aborted, and its reader is not left waiting", async () => {
     const controller = new AbortController();
     const { events, closes } = open({}, { signal: controller.signal });

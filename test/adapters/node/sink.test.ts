@@ -2,9 +2,10 @@ import { once } from "node:events";
 import http from "node:http";
 import http2 from "node:http2";
 import { type AddressInfo, Socket } from "node:net";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
 import { type CloseEvent, EventEndpoint } from "../../../src/index.ts";
 import { Inbox, within } from "../../support/inbox.ts";
+import { watchProcess } from "../../support/process-watch.ts";
 import { RawClient } from "../../support/raw.ts";
 
 type Handle = (req: http.IncomingMessage, res: http.ServerResponse) => void;
@@ -366,6 +367,26 @@ describe("an endpoint over (req, res) of node:http", () => {
       await healthy.readUntil("data: kept\n\n");
       expect(await closes.take()).toMatchObject({ code: "client-left", wasClean: false });
     });
+
+    it("throws at the end, that is thrown at nobody, least of all a timer of all streams", async () => {
+      const closes = new Inbox<CloseEvent>("close event");
+      const options = { maxDuration: 20 };
+      handle = (req, res) => {
+        res.end = () => {
+          throw new Error("harm");
+        };
+        const events = new EventEndpoint(req, res, req.url === "/timer" ? options : {});
+        events.addEventListener("close", (event) => closes.put(event));
+        if (req.url !== "/timer") expect(() => events.close()).not.toThrow();
+      };
+      const watch = watchProcess();
+      onTestFinished(() => watch.stop());
+      await connect("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+      expect(await closes.take()).toMatchObject({ code: "closed", wasClean: true });
+      await connect("GET /timer HTTP/1.1\r\nHost: x\r\n\r\n");
+      expect(await closes.take()).toMatchObject({ code: "max-duration", wasClean: true });
+      expect(watch.uncaught).toEqual([]);
+    });
   });
 
   it("adds nothing to a response that somebody else has ended, whatever still waits in it", async () => {
@@ -499,6 +520,91 @@ describe("an endpoint over (req, res) of node:http2", () => {
     server.close();
     process.off("uncaughtException", uncaught);
     expect(uncaught).not.toHaveBeenCalled();
+  });
+
+  describe("when bytes wait", () => {
+    /** A stream whose client reads when it is told to. */
+    async function open(wrap: (res: http2.Http2ServerResponse) => void = () => {}) {
+      const endpoints = new Inbox<[EventEndpoint, http2.Http2ServerResponse]>("endpoint");
+      const server = http2.createServer((req, res) => {
+        wrap(res);
+        endpoints.put([new EventEndpoint(req, res), res]);
+      });
+      await once(server.listen(0, "127.0.0.1"), "listening");
+      const session = http2.connect(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+      onTestFinished(() => {
+        session.destroy();
+        server.close();
+      });
+      const stream = session.request().setEncoding("utf8");
+      await once(stream, "response");
+      const [events, res] = await endpoints.take();
+      return { stream, events, res };
+    }
+
+    async function readAll(stream: http2.ClientHttp2Stream): Promise<string> {
+      let text = "";
+      stream.on("data", (chunk: string) => (text += chunk));
+      await within(once(stream, "end"), "end of the stream");
+      return text;
+    }
+
+    it("sees each piece leave, although a slow client takes them one by one", async () => {
+      const { stream, events } = await open();
+      const data = "é".repeat(200_000);
+      void events.send(data);
+      void events.send("behind it");
+      void events.close();
+      await new Promise((resolve) => setImmediate(resolve));
+      const seen = new Set([events.bufferedAmount]);
+      stream.on("data", () => seen.add(events.bufferedAmount));
+      expect(await readAll(stream)).toBe(`:\ndata: ${data}\n\ndata: behind it\n\n`);
+      // Not all of them, because a client in the same process is as fast as its server.
+      expect(seen.size).toBeGreaterThan(10);
+    });
+
+    it("joins small events to as many bytes as a frame takes", async () => {
+      const { stream, events, res } = await open();
+      const sizes: number[] = [];
+      void events.send("x".repeat(200_000));
+      await new Promise((resolve) => setImmediate(resolve));
+      const written = vi.spyOn(http2.Http2ServerResponse.prototype, "write");
+      onTestFinished(() => written.mockRestore());
+      for (let i = 0; i < 1_000; i++) {
+        void events.send(`${i}`);
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      void events.close();
+      const text = await readAll(stream);
+      for (const [chunk] of written.mock.calls) sizes.push((chunk as unknown as string).length);
+      expect(text.endsWith("data: 998\n\ndata: 999\n\n")).toBe(true);
+      expect(Math.max(...sizes)).toBe(16_384);
+      expect(sizes.length).toBeLessThan(30);
+      expect(res.writableEnded).toBe(true);
+    });
+
+    it("leaves it to what wraps the response, which need not call back", async () => {
+      const { stream, events } = await open((res) => {
+        const write = res.write.bind(res) as (chunk: unknown) => boolean;
+        res.write = (chunk: unknown) => write(chunk);
+      });
+      void events.send("x".repeat(200_000));
+      await new Promise((resolve) => setImmediate(resolve));
+      void events.send("behind it");
+      void events.close();
+      expect(await readAll(stream)).toMatch(/^:\ndata: x{200000}\n\ndata: behind it\n\n$/);
+    });
+
+    it("keeps the order when something wraps the response meanwhile", async () => {
+      const { stream, events, res } = await open();
+      void events.send("x".repeat(200_000));
+      await new Promise((resolve) => setImmediate(resolve));
+      const write = res.write.bind(res) as (...args: unknown[]) => boolean;
+      res.write = (...args: unknown[]) => write(...args);
+      void events.send("behind it");
+      void events.close();
+      expect(await readAll(stream)).toMatch(/^:\ndata: x{200000}\n\ndata: behind it\n\n$/);
+    });
   });
 
   it("warns of nothing and sets no connection-level header, whatever options say", async () => {

@@ -1,0 +1,181 @@
+import { spawn, spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { connect, createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join as joinPath } from "node:path";
+import { listen } from "../listen.js";
+import { beginUsageOf, readResidentBytes } from "../usage.js";
+import { canPin, SERVER_CORE } from "../worker.js";
+
+// nginx with the module nchan, as Debian packages them (nginx, libnginx-mod-nchan): one worker, in a
+// folder of its own. This process publishes, by HTTP, and is on the reader's core.
+
+const NGINX = "/usr/sbin/nginx";
+const MODULE = "/usr/lib/nginx/modules/ngx_nchan_module.so";
+
+let nginx;
+let folder;
+let port;
+let workerPid;
+let publisher;
+
+/** What is missing here; `undefined` if it can run. */
+export function findFault() {
+  const missing = [NGINX, MODULE].filter((path) => !existsSync(path));
+  if (missing.length > 0) return `there is no ${missing.join(", and no ")}`;
+  return existsSync("/proc/self/schedstat") ? undefined : "there is no /proc/self/schedstat";
+}
+
+/** The versions of both. */
+export function readVersions() {
+  const version = /nginx\/(\S+)/.exec(spawnSync(NGINX, ["-v"]).stderr)?.[1];
+  const query = ["-W", "-f", "${Version}", "libnginx-mod-nchan"];
+  const nchan = /[\d.]+(?=[+-])/.exec(spawnSync("dpkg-query", query).stdout)?.[0];
+  return `nginx ${version} with nchan ${nchan ?? "of unknown version"}`;
+}
+
+export async function start() {
+  const fault = findFault();
+  if (fault) throw new Error(`Cannot run nginx + nchan: ${fault}`);
+  folder = await mkdtemp(joinPath(tmpdir(), "event-endpoint-nchan-"));
+  port = await findFreePort();
+  const config = joinPath(folder, "nginx.conf");
+  await writeFile(config, createConfig());
+  const command = [NGINX, "-e", "stderr", "-p", folder, "-c", config];
+  if (canPin()) command.unshift("taskset", "-c", `${SERVER_CORE}`);
+  nginx = spawn(command[0], command.slice(1), { stdio: ["ignore", "inherit", "inherit"] });
+  process.on("exit", () => nginx.kill());
+  for (let tries = 0; !publisher; tries++) {
+    publisher = await openPublisher().catch(() => undefined);
+    if (tries === 500) throw new Error("nginx does not listen");
+    if (!publisher) await sleep(10);
+  }
+  const children = await readFile(`/proc/${nginx.pid}/task/${nginx.pid}/children`, "latin1");
+  workerPid = Number(children);
+  if (!workerPid) throw new Error(`nginx has not one worker, but: ${children}`);
+  return port;
+}
+
+/** Resolves when so many subscribers are there. */
+export async function joined(count) {
+  for (;;) {
+    const { subscribers } = JSON.parse(await publisher.ask("GET", "", "Accept: text/json\r\n"));
+    if (subscribers === count) return;
+    await sleep(10);
+  }
+}
+
+export function broadcast(subscribers, data) {
+  void publisher.ask("POST", data);
+}
+
+/** Resolves when nginx has answered all that was published. */
+export function settled() {
+  return publisher.settled();
+}
+
+export function beginUsage() {
+  return beginUsageOf(workerPid);
+}
+
+export function residentBytes() {
+  return readResidentBytes(workerPid);
+}
+
+export async function stop() {
+  const exited = new Promise((resolve) => nginx.once("exit", resolve));
+  nginx.kill();
+  await exited;
+  await rm(folder, { recursive: true });
+}
+
+function createConfig() {
+  const paths = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
+  return `
+load_module ${MODULE};
+daemon off;
+pid ${folder}/nginx.pid;
+error_log stderr error;
+worker_processes 1;
+worker_rlimit_nofile 20000;
+events { worker_connections 19900; }
+http {
+  access_log off;
+  ${paths.map((name) => `${name}_temp_path ${folder}/${name};`).join("\n  ")}
+  client_body_buffer_size 64k;
+  keepalive_requests 1000000000;
+  keepalive_timeout 3600s;
+  server {
+    listen 127.0.0.1:${port} backlog=4096;
+    location = / {
+      nchan_subscriber eventsource;
+      nchan_channel_id bench;
+      nchan_subscriber_first_message newest;
+    }
+    location = /publish {
+      nchan_publisher http;
+      nchan_channel_id bench;
+      nchan_message_buffer_length 1000;
+    }
+  }
+}
+`;
+}
+
+/** A connection that asks again and again, without waiting for the answers. */
+function openPublisher() {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ port, host: "127.0.0.1", noDelay: true });
+    const waiting = [];
+    let onSettled = () => {};
+    let received = "";
+    socket.setEncoding("latin1");
+    socket.on("error", reject);
+    socket.on("data", (text) => {
+      received += text;
+      for (let answer; (answer = takeAnswer(received));) {
+        received = answer.rest;
+        if (answer.status >= 300) throw new Error(`nginx answered with ${answer.status}`);
+        waiting.shift()(answer.body);
+        if (waiting.length === 0) onSettled();
+      }
+    });
+    socket.on("connect", () =>
+      resolve({
+        ask(method, body, headers = "") {
+          const length = Buffer.byteLength(body);
+          const head = `${method} /publish HTTP/1.1\r\nHost: localhost\r\n${headers}Content-Length: ${length}\r\n\r\n`;
+          socket.write(head + body);
+          return new Promise((onAnswer) => waiting.push(onAnswer));
+        },
+        settled() {
+          if (waiting.length === 0) return Promise.resolve();
+          return new Promise((settle) => (onSettled = settle));
+        },
+      }),
+    );
+  });
+}
+
+/** Takes the first answer off, if all of it is there. */
+function takeAnswer(text) {
+  const headEnd = text.indexOf("\r\n\r\n");
+  if (headEnd < 0) return undefined;
+  const head = text.slice(0, headEnd);
+  const end = headEnd + 4 + Number(/^content-length: *(\d+)/im.exec(head)?.[1] ?? 0);
+  if (text.length < end) return undefined;
+  const status = Number(head.split(" ", 2)[1]);
+  return { status, body: text.slice(headEnd + 4, end), rest: text.slice(end) };
+}
+
+async function findFreePort() {
+  const server = createServer();
+  const free = await listen(server);
+  await new Promise((resolve) => server.close(resolve));
+  return free;
+}
+
+function sleep(ms) {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

@@ -1,0 +1,140 @@
+import { type ErrorStage, silence } from "../core/errors.ts";
+import { isObjectWith } from "../core/events.ts";
+import { formatMessage, type FrameFields, readFields } from "../core/frame.ts";
+import { SharedText } from "../core/shared-text.ts";
+import { unpolluted } from "../core/unpolluted.ts";
+import { Audience } from "./audience.ts";
+import type { LogEntry } from "./event-log.ts";
+import type { EventFilter, Member } from "./member.ts";
+
+/** Tells the channel's `onError`. */
+export type Report = (error: unknown, stage: ErrorStage) => void;
+
+/** What a member gets of an entry. */
+interface Frame {
+  readonly text: SharedText;
+  /** What its client's last id is from then on; `undefined` if that stays. */
+  readonly id: string | undefined;
+}
+
+/** Brings entries to members: each is formatted once, and the same bytes go to everybody. */
+export class Broadcast {
+  /** Where live members are: the id of the last entry that came. */
+  lastId = "";
+  /** How many entries have come. */
+  position = 0;
+  readonly #report: Report;
+  readonly #audience = new Audience();
+  /** As long as a log keeps an entry, it is not formatted again. */
+  readonly #frames = new WeakMap<LogEntry, Frame>();
+  /** What was sent last. */
+  #sent: { readonly entry: LogEntry; readonly frame: Frame | undefined } | undefined;
+  #ready: Frame | undefined;
+
+  constructor(report: Report) {
+    this.#report = report;
+  }
+
+  /** From now on the member gets what comes. */
+  goLive(member: Member): void {
+    member.goLive(this.position);
+    this.#audience.add(member);
+  }
+
+  leave(member: Member): void {
+    this.#audience.delete(member);
+    member.leave();
+  }
+
+  /** Gives a member, live or not, other topics and another filter. */
+  change(member: Member, topics: Member["topics"], filter: EventFilter | undefined): void {
+    const isLive = member.state === "live";
+    if (isLive) this.#audience.delete(member);
+    member.topics = topics;
+    member.filter = filter;
+    if (isLive) this.#audience.add(member);
+  }
+
+  /** Says how an entry is sent that is in no log, in which an empty id would be none. */
+  prepare(entry: LogEntry, fields: FrameFields): void {
+    this.#frames.set(entry, createFrame(entry.data, fields));
+  }
+
+  /** An entry came. */
+  publish(entry: LogEntry): void {
+    const position = ++this.position;
+    if (entry.id) this.lastId = entry.id;
+    this.#audience.forEach(entry.topic, (member) => {
+      // Somebody's filter may let others join, or change what they follow.
+      if (member.seen >= position) return;
+      member.seen = position;
+      this.send(member, entry);
+    });
+  }
+
+  /** Brings an entry to one member, if it is for that one. */
+  send(member: Member, entry: LogEntry): void {
+    if (!member.follows(entry.topic) || !this.#passes(member, entry)) return;
+    // One entry goes to many members: its frame is looked up for the first of them.
+    if (this.#sent?.entry !== entry) {
+      this.#sent = { entry, frame: this.#frames.get(entry) ?? this.#format(entry) };
+    }
+    const { frame } = this.#sent;
+    if (frame) member.delivery.accept(frame.text, frame.id);
+  }
+
+  /** Tells one member the current id, so that a drop from here on loses nothing. */
+  greet(member: Member): void {
+    const id = this.lastId || undefined;
+    if (!this.#ready || this.#ready.id !== id) this.#ready = createCursorFrame("ready", "", id);
+    member.delivery.accept(this.#ready.text, id);
+  }
+
+  /** Tells one member that it may have missed something, and from where it goes on. */
+  resync(member: Member): void {
+    const data = JSON.stringify({ lastEventId: member.stream.lastEventId });
+    const { text, id } = createCursorFrame("resync", data, this.lastId || undefined);
+    member.delivery.accept(text, id);
+  }
+
+  /** Calls back for every live member. */
+  forEach(call: (member: Member) => void): void {
+    this.#audience.forEach(undefined, call);
+  }
+
+  /** What comes from a log may come from anywhere: it is checked like what users give. */
+  #format(entry: LogEntry): Frame | undefined {
+    try {
+      const { id, event, retry } = unpolluted(entry);
+      const frame = createFrame(entry.data, readFields({ id: id || undefined, event, retry }));
+      this.#frames.set(entry, frame);
+      return frame;
+    } catch (error) {
+      this.#report(error, "log");
+      return undefined;
+    }
+  }
+
+  /** A filter that fails lets nothing pass: what it hides may be a secret. */
+  #passes(member: Member, entry: LogEntry): boolean {
+    if (!member.filter) return true;
+    try {
+      const answer: unknown = member.filter(entry, member.stream);
+      // It may have ended the membership.
+      if (!isObjectWith(answer, "then")) return !!answer && member.state !== "gone";
+      silence(answer);
+      throw new TypeError('Invalid "filter": must answer at once, got a promise');
+    } catch (error) {
+      this.#report(error, "filter");
+      return false;
+    }
+  }
+}
+
+function createFrame(data: string, fields: FrameFields): Frame {
+  return { text: new SharedText(formatMessage(data, fields)), id: fields.id };
+}
+
+function createCursorFrame(event: string, data: string, id: string | undefined): Frame {
+  return createFrame(data, { event, id, retry: undefined });
+}

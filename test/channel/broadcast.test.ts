@@ -1,0 +1,163 @@
+import { describe, expect, it, vi } from "vitest";
+import { turn } from "../support/recording-sink.ts";
+import { Stage } from "./recorded-channel.ts";
+
+const stage = new Stage();
+
+/** With a log, and without. */
+const KINDS = [
+  ["with a log", {}],
+  ["without a log", { log: false }],
+] as const;
+
+describe.each(KINDS)("an event that is sent to a channel %s", (_, options) => {
+  it("is serialised once, however many members there are", async () => {
+    const serialize = vi.fn((data: unknown) => JSON.stringify(data));
+    const channel = stage.channel({ ...options, serialize });
+    const clients = Array.from({ length: 20 }, () => stage.join(channel));
+    await channel.send({ price: 7 });
+    await channel.sendEvent("tick", { price: 8 });
+    channel.dispatchEvent(new MessageEvent("message", { data: { price: 9 } }));
+    await turn();
+    expect(serialize.mock.calls).toEqual([[{ price: 7 }], [{ price: 8 }], [{ price: 9 }]]);
+    for (const client of clients) {
+      expect(client.data).toEqual(['{"price":7}', '{"price":8}', '{"price":9}']);
+    }
+  });
+
+  it("is serialised once also when nobody is there", async () => {
+    const serialize = vi.fn(() => "x");
+    await stage.channel({ ...options, serialize }).send(1);
+    expect(serialize).toHaveBeenCalledTimes(1);
+  });
+
+  it("is one and the same text for all members, also together with what follows", async () => {
+    const channel = stage.channel(options);
+    const clients = [stage.join(channel), stage.join(channel), stage.join(channel)];
+    await turn();
+    void channel.send("a");
+    void channel.send("b");
+    void channel.send("c");
+    await turn();
+    const [first, ...others] = clients.map(({ sink }) => sink.texts.at(-1));
+    expect(first?.toString()).toMatch(/data: a\n\n.*data: b\n\n.*data: c\n\n/s);
+    expect(typeof first).not.toBe("string");
+    for (const text of others) expect(text).toBe(first);
+  });
+
+  it("leaves with all others of its turn in one write, in the order in which they were sent", async () => {
+    const channel = stage.channel(options);
+    const { sink, stream } = stage.join(channel);
+    await turn();
+    const before = sink.writes.length;
+    void channel.send("1");
+    void stream.send("2", { event: "own" });
+    void channel.sendEvent("tick", "3");
+    stream.dispatchComment("4");
+    void stream.send("5");
+    channel.dispatchEvent(new CustomEvent("message", { detail: { data: "6" } }));
+    await turn();
+    expect(sink.writes.length).toBe(before + 1);
+    const lines = sink.writes
+      .at(-1)!
+      .split("\n")
+      .filter((line) => /^(data)?: /.test(line));
+    expect(lines).toEqual(["data: 1", "data: 2", "data: 3", ": 4", "data: 5", "data: 6"]);
+  });
+
+  it("is for whoever is a member at that moment", async () => {
+    const channel = stage.channel(options);
+    const early = stage.join(channel);
+    void channel.send("1");
+    const late = stage.join(channel);
+    void channel.send("2");
+    channel.delete(early.stream);
+    void channel.send("3");
+    await turn();
+    expect(early.data).toEqual(["1", "2"]);
+    expect(late.data).toEqual(["2", "3"]);
+  });
+
+  it("has data that is split into lines, like any other", async () => {
+    const channel = stage.channel(options);
+    const { sink } = stage.join(channel);
+    await channel.send("a\n\nevent: admin\rb\r\nc");
+    await turn();
+    expect(sink.writes.at(-1)).toMatch(
+      /(^|\n)data: a\ndata: \ndata: event: admin\ndata: b\ndata: c\n\n$/,
+    );
+  });
+});
+
+describe.each(KINDS)("the members of a channel %s", (_, options) => {
+  it("do not wait for one that is slow, which is closed by its own limit", async () => {
+    const channel = stage.channel(options);
+    const own = { maxBufferedAmount: 1_000, highWaterMark: 100 };
+    const [slow, fast] = [stage.join(channel, {}, "", own), stage.join(channel, {}, "", own)];
+    slow.sink.flows = false;
+    const sent = Array.from({ length: 20 }, (_, i) => `${i}${"x".repeat(100)}`);
+    for (const data of sent) {
+      await channel.send(data);
+      await turn();
+    }
+    expect(slow.closes).toMatchObject([{ code: "slow-client", wasClean: false }]);
+    expect(channel.has(slow.stream)).toBe(false);
+    expect(fast.data).toEqual(sent);
+    expect(channel.size).toBe(1);
+  });
+
+  it("do not miss what is sent while one of them closes, leaves or throws", async () => {
+    const channel = stage.channel(options);
+    const [first, second, third, last] = [
+      stage.join(channel),
+      stage.join(channel),
+      stage.join(channel, {
+        filter: () => {
+          throw new Error("from the filter");
+        },
+      }),
+      stage.join(channel),
+    ];
+    void channel.send("1");
+    void first.stream.close();
+    void channel.send("2");
+    second.leave();
+    void channel.send("3");
+    await turn();
+    expect(last.data).toEqual(["1", "2", "3"]);
+    expect(first.data).toEqual(["1"]);
+    expect(third.data).toEqual([]);
+    expect(channel.size).toBe(2);
+  });
+
+  it("hear what a close listener sends after what made it close", async () => {
+    const channel = stage.channel(options);
+    const own = { maxBufferedAmount: 100, highWaterMark: 10 };
+    const [slow, other] = [stage.join(channel, {}, "", own), stage.join(channel)];
+    slow.stream.addEventListener("close", () => void channel.send("gone"));
+    slow.sink.flows = false;
+    for (const data of ["1", "2", "3"]) await channel.send(data + "x".repeat(100));
+    await turn();
+    expect(slow.stream.closed).toBe(true);
+    const heard = other.data.map((data) => data.replace(/x+/, ""));
+    expect(heard).toEqual(["1", "2", "gone", "3"]);
+  });
+});
+
+describe("one endpoint in several channels without a log", () => {
+  it("gets the events of each in the order in which they were sent", async () => {
+    const [left, right] = [stage.channel({ log: false }), stage.channel({ log: false })];
+    const client = stage.join(left);
+    expect(await right.add(client.stream)).toBe(true);
+    for (const [i, channel] of [left, right, right, left].entries()) await channel.send(`${i}`);
+    await turn();
+    expect(client.data).toEqual(["0", "1", "2", "3"]);
+    expect(left.delete(client.stream)).toBe(true);
+    await left.send("4");
+    await right.send("5");
+    await turn();
+    expect(client.data).toEqual(["0", "1", "2", "3", "5"]);
+    client.leave();
+    expect([left.size, right.size]).toEqual([0, 0]);
+  });
+});

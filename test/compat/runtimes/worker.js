@@ -1,0 +1,3 @@
+import { onRequest } from "./app.js";
+
+export default { fetch: onRequest };

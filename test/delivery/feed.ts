@@ -1,0 +1,25 @@
+import { EventChannel, type EventChannelOptions } from "../../src/index.ts";
+import { dataOf } from "./journal.ts";
+import type { Channel } from "./splice-world.ts";
+
+/** A channel whose events count up from 1, and say which channel they are of. */
+export class Feed<Of extends Channel = EventChannel> {
+  readonly name: string;
+  readonly channel: Of;
+  /** How many events there are. */
+  published = 0;
+
+  constructor(name: string, channel: Of) {
+    this.name = name;
+    this.channel = channel;
+  }
+
+  static of(options?: EventChannelOptions): Feed {
+    return new Feed("a", new EventChannel(options));
+  }
+
+  /** Sends the next event; its id. */
+  publish(filling?: string): Promise<string> {
+    return this.channel.send(dataOf(this.name, ++this.published, filling), {});
+  }
+}
