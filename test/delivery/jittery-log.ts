@@ -35,10 +35,13 @@ export class JitteryLog implements EventLog {
 
   async append(message: EventMessage): Promise<LogEntry> {
     const entry = this.#kept.append(message);
+    // Who begins to follow later begins after it.
+    const listener = this.#listener;
     this.#told = this.#told.then(async () => {
       await this.#delay();
+      if (!listener) return;
       this.lastId = entry.id;
-      this.#listener?.entry(entry);
+      listener.entry(entry);
     });
     await this.#delay();
     return entry;
