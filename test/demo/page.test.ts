@@ -196,15 +196,16 @@ describePage("chromium", "the page of the demo", () => {
       [{ from: `Tab ${number}`, text: "to all", isReplay: false }],
       [{ from: `Tab ${number} (this one)`, text: "to all", isReplay: false }],
     ]);
-    const lists = await Promise.all([first, second].map(async (page) => page.read()));
+    // Two tabs, and the visitor.
+    const lists = await Promise.all(
+      [first, second].map((page) => page.until(({ members }) => members === "3 2 node, 1 fetch")),
+    );
     const [mine, theirs] = lists.map(({ events }) => numbered(events));
     const shared = mine!.filter(({ id }) => theirs!.some((event) => event.id === id));
     expect(shared.length).toBeGreaterThan(1);
     for (const event of shared) {
       expect(theirs).toContainEqual({ ...event, isReplay: expect.any(Boolean) });
     }
-    // Two tabs, and the visitor.
-    expect(lists.map(({ members }) => members)).toEqual(Array(2).fill("3 2 node, 1 fetch"));
     lists.forEach(expectNoFault);
   });
 

@@ -37,7 +37,11 @@ export class Visitor {
   /** Asks for something, as a page's buttons do. */
   post(action: string, body: string, type = "application/json"): Promise<Response> {
     const headers = { "Content-Type": type };
-    return fetch(new URL(action, this.#address), { method: "POST", headers, body });
+    return fetch(this.urlOf(action), { method: "POST", headers, body });
+  }
+
+  urlOf(action: string): URL {
+    return new URL(action, this.#address);
   }
 
   /** Publishes a message; resolves to its number, once it has come back. */
