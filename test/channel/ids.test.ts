@@ -35,6 +35,18 @@ describe("the ids of a channel with a log", () => {
     expect(late.sink.texts[0]).toBe(live.sink.texts.at(-1)!);
   });
 
+  it("are formatted once for all who come back, however many events they missed", async () => {
+    const channel = stage.channel();
+    const id = await channel.send("0");
+    for (const data of ["1", "2", "3"]) await channel.send(data);
+    const clients = [1, 2, 3].map(() => stage.join(channel, {}, id));
+    await turn();
+    for (const { sink, data } of clients) {
+      expect(data).toEqual(["1", "2", "3"]);
+      expect(sink.texts[0]).toBe(clients[0]!.sink.texts[0]);
+    }
+  });
+
   const refused = 'Invalid "id": must be absent, because the channel\'s log gives the ids';
   it.each<[string, string | undefined, (channel: EventChannel) => unknown]>([
     ["send(…, id)", "7", (channel) => channel.send("x", "7")],
@@ -258,6 +270,19 @@ describe("a transient event", () => {
     );
     expect(a.data).toEqual(["1", "2", "4"]);
     expect(all.stream.lastEventId).toBe(id);
+  });
+
+  it("is not where the channel is: who comes then gets the id before it", async () => {
+    const channel = stage.channel();
+    const live = stage.join(channel);
+    const id = await channel.send("1");
+    await channel.send("2", { transient: true });
+    const late = stage.join(channel);
+    const lost = stage.join(channel, {}, "41");
+    await turn();
+    expect(late.text).toBe(`event: ready\nid: ${id}\ndata: \n\n`);
+    expect(lost.ids).toEqual([id]);
+    expect(live.types).toEqual(["ready"]);
   });
 
   it("is never replayed", async () => {
