@@ -7,7 +7,6 @@ import { bytesOf, joinTexts, SharedText } from "../../src/core/shared-text.ts";
 import { EventChannel, EventEndpoint } from "../../src/index.ts";
 import { Exchange } from "../contract/host.ts";
 import { within } from "../support/inbox.ts";
-import { turn } from "../support/recording-sink.ts";
 
 describe("text that many get", () => {
   it("is what it was made of, and as long", () => {
