@@ -15,10 +15,10 @@ const block = "x".repeat(FRAME - "data: \n\n".length);
 const HUGE = 16 << 20;
 
 /** Sends a block in each turn of the event loop until the endpoint closes. */
-async function flood({ events }: Opened, most = 1_000) {
+async function flood({ events }: Opened) {
   const sends: Promise<boolean>[] = [];
   let peak = 0;
-  while (sends.length < most && !events.closed) {
+  while (sends.length < 1_000 && !events.closed) {
     sends.push(events.send(block));
     peak = Math.max(peak, events.bufferedAmount);
     await new Promise((resolve) => setImmediate(resolve));
@@ -81,15 +81,6 @@ describe.each(PROTOCOLS)("over %s, a reader that stalls", (protocol) => {
     expect(unlimited.events.bufferedAmount).toBeGreaterThan(HUGE / 2);
   });
 
-  it("costs everything that is sent to it, without a limit", async () => {
-    const { port, opened } = await serveEndpoints(protocol, UNLIMITED);
-    await startStalled(protocol, port);
-    const endpoint = await opened.take();
-    const { peak } = await flood(endpoint, HUGE / FRAME);
-    expect(peak).toBeGreaterThan(HUGE / 2);
-    expect(endpoint.events.closed).toBe(false);
-  });
-
   it("costs everything that is written to it, without an endpoint", async () => {
     const { port, opened } = await serveBare(protocol);
     await startStalled(protocol, port);
@@ -136,7 +127,7 @@ describeWithProgram(["perl"], "a reader whose receive buffer is tiny", (perl) =>
 describe("a reader that is slow but steady", () => {
   const stallTimeout = 500;
   /** What it reads in several stall timeouts, behind what the system takes by itself. */
-  const parts = ["é".repeat(5 << 20), "x".repeat(2 << 20), "small"];
+  const parts = ["é".repeat(7 << 20), "x".repeat(2 << 20), "small"];
   const plan = { path: "/", count: 1, rate: 6 << 20, window: 65_535 };
 
   it("is never closed by the clock, and gets everything once", async () => {
@@ -150,7 +141,7 @@ describe("a reader that is slow but steady", () => {
       expect(events.bufferedAmount).toBeGreaterThan(HUGE / 4);
       expect(await within(Promise.all(sends), "drain", 25_000)).toEqual([true, true, true]);
       // Else it was not slow.
-      expect(performance.now() - start).toBeGreaterThan(2 * stallTimeout);
+      expect(performance.now() - start).toBeGreaterThan(stallTimeout);
       void events.close();
       expect(await closes.take(25_000)).toMatchObject({ code: "closed", wasClean: true });
       expect(await client.take(25_000)).toEqual(

@@ -40,11 +40,9 @@ describeWithProgram(findProgram("ip") ? ["unshare"] : ["ip"], "a trickle", (unsh
       skip();
     }
     const plan: TricklePlan = { size: 120_000, rate: 150_000, stallTimeout: 500 };
-    const child = await Child.start(join(import.meta.dirname, "trickle-program.ts"), plan, [
-      unshare,
-      "-n",
-      process.execPath,
-    ]);
+    const child = await Child.start(join(import.meta.dirname, "trickle-program.ts"), plan, {
+      command: [unshare, "-n", process.execPath],
+    });
     const reports = await child.take<TrickleReport[]>(20_000);
     expect(reports.map(({ protocol }) => protocol)).toEqual(["HTTP/1", "HTTP/2", "Fetch"]);
     for (const { protocol, ...report } of reports) {
