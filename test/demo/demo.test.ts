@@ -12,6 +12,8 @@ import { type EventStream, follow, parse, take } from "./streams.ts";
 import { Visitor } from "./visitor.ts";
 
 const ADAPTERS = ["node", "fetch"] as const;
+/** For a build on a machine that has a lot else to do. */
+const BUILD_MS = 120_000;
 const JSON_TYPE = "application/json";
 
 let copy: PackageCopy;
@@ -23,7 +25,7 @@ beforeAll(async () => {
   copy = await copyPackage();
   occupant = await listen(3000).catch(() => undefined);
   demo = await DemoProcess.start(["npm", "run", "demo"], copy.folder);
-});
+}, BUILD_MS);
 afterAll(async () => {
   await demo?.stop();
   occupant?.close();
