@@ -27,6 +27,9 @@ const AMBIENT = `
   declare function load(event: Event): void;
   declare function mayRead(events: object, entry: import("event-endpoint").LogEntry): boolean;
   declare class MyLog extends MemoryEventLog {}
+  declare module "ioredis" {
+    const Redis: new () => import("event-endpoint/redis").RedisClient;
+  }
   declare const app: any;
   declare const fastify: any;
   declare const assert: typeof import("node:assert");
