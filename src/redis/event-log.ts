@@ -32,7 +32,11 @@ const TRANSIENT_MS = 1_000;
  * Keeps a channel in one Redis stream, for any number of processes and machines. The ids of the
  * stream are the ids of the events.
  *
- * An event that `send()` has acknowledged is as safe as Redis is told to keep it.
+ * An event that `send()` has acknowledged is as safe as Redis is told to keep it. When Redis goes on
+ * from an older copy, clients are told as soon as one process finds that something is missing which
+ * it has had.
+ *
+ * In a cluster, each group of keys with a common `{tag}` has a reading connection of its own.
  *
  * @example
  * ```ts

@@ -7,7 +7,7 @@ import type { RedisClient } from "../../src/redis/client.ts";
 import { RedisEventLog } from "../../src/redis/event-log.ts";
 import { within } from "../support/inbox.ts";
 import { describeWithProgram } from "../support/program.ts";
-import { type Bench, KINDS, test } from "./bench.ts";
+import { type Bench, KINDS, readAll, tellAll, test } from "./bench.ts";
 import { appendSurely, Diary } from "./diary.ts";
 
 describeWithProgram(["redis-server"], "a log's connections to Redis", () => {
@@ -120,6 +120,40 @@ describeWithProgram(["redis-server"], "a log's connections to Redis", () => {
     } finally {
       clearInterval(timer);
       slow.close();
+    }
+  });
+
+  test("are given up when they lead to a server that was replaced", async (bench) => {
+    const old = await bench.start("--repl-diskless-sync-delay", "0");
+    const next = await bench.start();
+    await next.command("REPLICAOF", "127.0.0.1", `${old.port}`);
+    let target = old;
+    const address = createServer((client) => {
+      const upstream = connect(target.port, "127.0.0.1");
+      for (const socket of [client, upstream]) socket.on("error", () => {});
+      client.pipe(upstream).pipe(client);
+      upstream.on("close", () => client.destroy());
+      client.on("close", () => upstream.destroy());
+    });
+    await once(address.listen(0, "127.0.0.1"), "listening");
+    try {
+      const { port } = address.address() as AddressInfo;
+      const subjects = await bench.openAll(`redis://127.0.0.1:${port}`);
+      await tellAll(subjects, "1");
+      await readAll(subjects, "1");
+      while (!String(await next.command("INFO", "replication")).includes("link_status:up"));
+      await next.command("REPLICAOF", "NO", "ONE");
+      target = next;
+      // It stays, and its connections with it; but it takes nothing any more.
+      await old.command("REPLICAOF", "127.0.0.1", `${next.port}`);
+      await tellAll(subjects, "2");
+      await readAll(subjects, "2");
+      // The last entries may not have been copied.
+      for (const { diary } of subjects) {
+        expect(diary.lines.filter((line) => line !== "gap")).toEqual(["1", "2"]);
+      }
+    } finally {
+      address.close();
     }
   });
 

@@ -1,6 +1,7 @@
 import { copyFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { within } from "../support/inbox.ts";
 import { describeWithProgram } from "../support/program.ts";
 import { Bench } from "./bench.ts";
 import { findFaults } from "./checker.ts";
@@ -85,6 +86,42 @@ describeWithProgram(["redis-server"], "servers with one channel", () => {
       },
       LIMIT_MS,
     );
+  });
+
+  describe("with one registry of closed clients", () => {
+    const bench = new Bench();
+    afterAll(() => bench[Symbol.asyncDispose]());
+
+    it("refuse whom one of them has closed, also those that started later", async () => {
+      const server = await bench.start();
+      await using fleet = await Fleet.start(server.url, ["redis 6, RESP3", "ioredis 5, RESP2"]);
+      const visit = async (path: string, id?: string) => {
+        const headers = { connection: "close", ...(id && { "Last-Event-ID": id }) };
+        const response = await fetch(`http://127.0.0.1:${fleet.port}${path}`, { headers });
+        if (id !== undefined) await response.body?.cancel();
+        return { status: response.status, text: id === undefined ? await response.text() : "" };
+      };
+      const { text } = await visit("/once");
+      const own = /^id: (own-.*)$/m.exec(text)![1]!;
+      const closing = /^id: (evt-closed.*)$/m.exec(text)![1]!;
+      const statuses = async (id: string) => {
+        const all: number[] = [];
+        for (let i = 0; i < 4; i++) all.push((await visit("/", id)).status);
+        return all;
+      };
+      const refused = [204, 204, 204, 204];
+      // One server knows it at once, the other one soon; who closes nobody is let in.
+      const known = (async () => {
+        while (!(await statuses(own)).every((status) => status === 204));
+      })();
+      await within(known, "refusal by every server");
+      expect(await statuses("own-other")).toEqual([200, 200, 200, 200]);
+      for (let i = 0; i < 2; i++) {
+        await fleet.add();
+        await fleet.crash();
+      }
+      expect([await statuses(own), await statuses(closing)]).toEqual([refused, refused]);
+    });
   });
 
   describe("over a Redis that loses what it has acknowledged", () => {
