@@ -1,6 +1,6 @@
 import { spawn, spawnSync } from "node:child_process";
-import { existsSync } from "node:fs";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { existsSync, rmSync } from "node:fs";
+import { mkdtemp, readFile, writeFile } from "node:fs/promises";
 import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join as joinPath } from "node:path";
@@ -45,7 +45,10 @@ export async function start() {
   const command = [NGINX, "-e", "stderr", "-p", folder, "-c", config];
   if (canPin()) command.unshift("taskset", "-c", `${SERVER_CORE}`);
   nginx = spawn(command[0], command.slice(1), { stdio: ["ignore", "inherit", "inherit"] });
-  process.on("exit", () => nginx.kill());
+  process.on("exit", () => {
+    nginx.kill();
+    rmSync(folder, { recursive: true, force: true });
+  });
   for (let tries = 0; !publisher; tries++) {
     publisher = await openPublisher().catch(() => undefined);
     if (tries === 500) throw new Error("nginx does not listen");
@@ -87,7 +90,7 @@ export async function stop() {
   const exited = new Promise((resolve) => nginx.once("exit", resolve));
   nginx.kill();
   await exited;
-  await rm(folder, { recursive: true });
+  rmSync(folder, { recursive: true, force: true });
 }
 
 function createConfig() {
