@@ -1,6 +1,20 @@
+import { afterAll } from "vitest";
 import { EventChannel, type EventChannelOptions } from "../../src/index.ts";
 import { dataOf } from "./journal.ts";
 import type { Channel } from "./splice-world.ts";
+
+const channels = new Set<Channel>();
+
+/** Has the channel closed when the tests of its file are over: a timer holds an open one. */
+export function closeAtEnd<Of extends Channel>(channel: Of): Of {
+  channels.add(channel);
+  return channel;
+}
+
+afterAll(() => {
+  for (const channel of channels) void channel.close();
+  channels.clear();
+});
 
 /** A channel whose events count up from 1, and say which channel they are of. */
 export class Feed<Of extends Channel = EventChannel> {
@@ -11,7 +25,7 @@ export class Feed<Of extends Channel = EventChannel> {
 
   constructor(name: string, channel: Of) {
     this.name = name;
-    this.channel = channel;
+    this.channel = closeAtEnd(channel);
   }
 
   static of(options?: EventChannelOptions): Feed {

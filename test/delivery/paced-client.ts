@@ -1,4 +1,5 @@
 import { createParser } from "eventsource-parser";
+import { afterAll } from "vitest";
 import type { ResponseHead, Sink, SinkOwner } from "../../src/core/sink.ts";
 import { EventStream } from "../../src/core/stream.ts";
 import type { EventEndpointOptions } from "../../src/index.ts";
@@ -57,6 +58,13 @@ class PacedSink implements Sink {
   }
 }
 
+/** Those who are connected. */
+const clients = new Set<PacedClient>();
+
+afterAll(() => {
+  for (const client of clients) client.leave();
+});
+
 class PacedStream extends EventStream {
   constructor(sink: Sink, lastEventId: string, options: EventEndpointOptions) {
     super(sink, { method: "GET", url: "/", header: () => lastEventId }, options);
@@ -97,6 +105,7 @@ export class PacedClient {
       },
       onRetry: (retry) => this.retries.push(retry),
     });
+    clients.add(this);
     this.#sink = new PacedSink((text) => parser.feed(text), this.#flows);
     this.stream = new PacedStream(this.#sink, this.cursor, this.#options);
     return this.stream;
@@ -109,6 +118,7 @@ export class PacedClient {
 
   /** Goes away; what it did not take is lost. */
   leave(): void {
+    clients.delete(this);
     this.#sink?.owner.sinkClosed();
     this.stream = this.#sink = undefined;
   }

@@ -6,6 +6,7 @@ import {
   type MemoryEventLogOptions,
 } from "../../src/index.ts";
 import { turn } from "../support/recording-sink.ts";
+import { closeAtEnd } from "./feed.ts";
 import { dataOf, Journal, sequenceOf } from "./journal.ts";
 import { PacedClient } from "./paced-client.ts";
 
@@ -19,7 +20,7 @@ afterEach(() => void vi.useRealTimers());
 
 /** A channel, and a client for whom few events are. */
 function start(log: MemoryEventLogOptions, options: MemberOptions) {
-  const channel = new EventChannel({ log: new MemoryEventLog(log) });
+  const channel = closeAtEnd(new EventChannel({ log: new MemoryEventLog(log) }));
   const mine = new Set<number>();
   let published = 0;
   const publish = async (topic: "mine" | "others", filling?: string) => {

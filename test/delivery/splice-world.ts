@@ -121,7 +121,15 @@ export class SpliceWorld implements World {
       if (isLive === undefined) faults.push("add() hangs");
       else if (isOpen && !isLive) faults.push("add() says false of an open stream");
     }
+    this.#clear();
     return faults;
+  }
+
+  /** Leaves nothing behind. */
+  #clear(): void {
+    void this.#channel.close();
+    for (const { stream } of this.#memberships) void stream.close();
+    for (const client of this.#clients) client.leave();
   }
 
   #addSteps(): void {

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { EventChannel, type EventFilter, MemoryEventLog } from "../../src/index.ts";
 import { within } from "../support/inbox.ts";
 import { turn } from "../support/recording-sink.ts";
-import { Feed } from "./feed.ts";
+import { closeAtEnd, Feed } from "./feed.ts";
 import { FAULTLESS, Journal, sequenceOf, sumFaults } from "./journal.ts";
 import { PacedClient } from "./paced-client.ts";
 
@@ -134,7 +134,7 @@ describe.each([
 });
 
 it("clients that get one event together and then others get their own, in one turn", async () => {
-  const channel = new EventChannel();
+  const channel = closeAtEnd(new EventChannel());
   const texts = ["", ""];
   const clients = texts.map((_, i) => {
     const journal = new Journal("a");
