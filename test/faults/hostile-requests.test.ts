@@ -86,12 +86,15 @@ async function attack(
     for (const event of ["data", "end", "close"]) socket.on(event, look);
     look();
   });
-  await within(answered, `answer to ${JSON.stringify(bytes.slice(0, 300))}`, answerMs);
-  if (leave === "RST") socket.resetAndDestroy();
-  else socket.end();
-  await ended;
-  socket.destroy();
-  return read();
+  try {
+    await within(answered, `answer to ${JSON.stringify(bytes.slice(0, 300))}`, answerMs);
+    if (leave === "RST") socket.resetAndDestroy();
+    else socket.end();
+    await ended;
+    return read();
+  } finally {
+    socket.destroy();
+  }
 }
 
 describe.each(Object.entries(FORMS))("a %s server", (form, listen) => {

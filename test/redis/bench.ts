@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { Redis } from "ioredis";
-import { it } from "vitest";
+import { afterAll, it } from "vitest";
 import type { RedisClient } from "../../src/redis/client.ts";
 import { RedisEventLog } from "../../src/redis/event-log.ts";
 import { Line } from "../support/line.ts";
@@ -21,6 +21,21 @@ const MAJORS = ["ioredis 5, RESP2", "ioredis 6, RESP3", "redis 4, RESP2", "redis
 
 /** The kinds that meet the faults; `SOAK` takes all. */
 export const KINDS = process.env["SOAK"] ? Object.keys(CLIENTS) : [...MAJORS, "redis 6, RESP3"];
+
+/** All that follow a log here. Until they stop, a reader tries to reach a Redis that is gone. */
+const subscriptions: Disposable[] = [];
+
+const follow = Object.getOwnPropertyDescriptor(RedisEventLog.prototype, "follow")!
+  .value as RedisEventLog["follow"];
+RedisEventLog.prototype.follow = async function (listener) {
+  const subscription = await follow.call(this, listener);
+  subscriptions.push(subscription);
+  return subscription;
+};
+
+afterAll(() => {
+  for (const subscription of subscriptions) subscription[Symbol.dispose]();
+});
 
 /** Servers, clients and lines of a test, closed after it. */
 export class Bench {

@@ -11,12 +11,12 @@ export class Transcript {
     this.#wake();
   }
 
-  /** Resolves once this part has come, with all that has. */
-  async until(part: string): Promise<string> {
+  /** Resolves once this part has come, with all that has; fails when it does not come in time. */
+  async until(part: string, ms?: number): Promise<string> {
     const come = async () => {
       while (!this.text.includes(part)) await new Promise<void>((wake) => (this.#wake = wake));
       return this.text;
     };
-    return within(come(), `${JSON.stringify(part)} in what came`);
+    return within(come(), `${JSON.stringify(part)} in what came`, ms);
   }
 }
