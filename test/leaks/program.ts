@@ -343,7 +343,9 @@ function difference(
 }
 
 async function main(): Promise<void> {
-  // What outlives endpoints is there from the start, and used once.
+  // What outlives endpoints is there from the start, and used once. A stream of the process is made
+  // by the first who looks at it: here, and not with the first line of progress.
+  process.stdout.on("error", () => {});
   const accepted = once(http2Server, "session") as Promise<[http2.ServerHttp2Session]>;
   session = await openSession();
   [served] = await accepted;
