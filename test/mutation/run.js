@@ -83,7 +83,7 @@ const MUTANTS = [
     file: DELIVERY,
     tests: OF_MODEL,
     name: "the close event fires again when the response ends as well",
-    from: `  sinkClosed(clean = !this.#isDirty): void {\n    if (this.#isOver) return;`,
+    from: `  sinkClosed(clean = !this.#isDirty): void {\n    if (this.isOver) return;`,
     to: `  sinkClosed(clean = !this.#isDirty): void {`,
   },
   {
@@ -97,7 +97,7 @@ const MUTANTS = [
     file: DELIVERY,
     tests: OF_MODEL,
     name: "a send() that waits is not answered when the stream closes",
-    from: `    this.#drained(false);\n`,
+    from: `    this.#settleDrain?.(false);\n`,
     to: ``,
   },
   {
@@ -111,8 +111,8 @@ const MUTANTS = [
     file: DELIVERY,
     tests: OF_STREAMS,
     name: "a slow but steady client counts as stalled",
-    from: `sink.bufferedAmount === 0 || sink.progress !== this.#progress`,
-    to: `sink.bufferedAmount === 0`,
+    from: `this.#sink.bufferedAmount === 0 || this.#sink.progress !== this.#progress`,
+    to: `this.#sink.bufferedAmount === 0`,
   },
   {
     file: DELIVERY,
