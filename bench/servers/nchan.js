@@ -19,6 +19,8 @@ let folder;
 let port;
 let workerPid;
 let publisher;
+/** Answers that are to come. */
+const published = [];
 
 /** What is missing here; `undefined` if it can run. */
 export function findFault() {
@@ -63,19 +65,24 @@ export async function start() {
 /** Resolves when so many subscribers are there. */
 export async function joined(count) {
   for (;;) {
-    const { subscribers } = JSON.parse(await publisher.ask("GET", "", "Accept: text/json\r\n"));
+    const { status, body } = await publisher.ask("GET", "", "Accept: text/json\r\n");
+    // A channel that nobody publishes in is there as long as somebody subscribes.
+    const subscribers = status === 404 ? 0 : JSON.parse(body).subscribers;
     if (subscribers === count) return;
     await sleep(10);
   }
 }
 
 export function broadcast(subscribers, data) {
-  void publisher.ask("POST", data);
+  published.push(publisher.ask("POST", data));
 }
 
 /** Resolves when nginx has answered all that was published. */
-export function settled() {
-  return publisher.settled();
+export async function settled() {
+  for (const { status } of await Promise.all(published)) {
+    if (status >= 300) throw new Error(`nginx answered what was published with ${status}`);
+  }
+  published.length = 0;
 }
 
 export function beginUsage() {
@@ -131,7 +138,6 @@ function openPublisher() {
   return new Promise((resolve, reject) => {
     const socket = connect({ port, host: "127.0.0.1", noDelay: true });
     const waiting = [];
-    let onSettled = () => {};
     let received = "";
     socket.setEncoding("latin1");
     socket.on("error", reject);
@@ -139,9 +145,7 @@ function openPublisher() {
       received += text;
       for (let answer; (answer = takeAnswer(received));) {
         received = answer.rest;
-        if (answer.status >= 300) throw new Error(`nginx answered with ${answer.status}`);
-        waiting.shift()(answer.body);
-        if (waiting.length === 0) onSettled();
+        waiting.shift()(answer);
       }
     });
     socket.on("connect", () =>
@@ -151,10 +155,6 @@ function openPublisher() {
           const head = `${method} /publish HTTP/1.1\r\nHost: localhost\r\n${headers}Content-Length: ${length}\r\n\r\n`;
           socket.write(head + body);
           return new Promise((onAnswer) => waiting.push(onAnswer));
-        },
-        settled() {
-          if (waiting.length === 0) return Promise.resolve();
-          return new Promise((settle) => (onSettled = settle));
         },
       }),
     );
