@@ -5,7 +5,6 @@
  * within.
  */
 import { spawn, spawnSync } from "node:child_process";
-import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 
 /** Which core is whose: the kernel does not move them about, and they do not share one. */
@@ -14,10 +13,9 @@ export const READER_CORE = 1;
 
 /** Can processes be kept on cores of their own here? */
 export function canPin() {
+  // To be asked of the system: a process that is kept on one core itself sees only that one.
   const taskset = (core) => spawnSync("taskset", ["-c", `${core}`, "true"]).status;
-  return (
-    availableParallelism() > 1 && [SERVER_CORE, READER_CORE].every((core) => taskset(core) === 0)
-  );
+  return [SERVER_CORE, READER_CORE].every((core) => taskset(core) === 0);
 }
 
 /**

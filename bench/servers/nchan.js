@@ -51,14 +51,13 @@ export async function start() {
     nginx.kill();
     rmSync(folder, { recursive: true, force: true });
   });
-  for (let tries = 0; !publisher; tries++) {
-    publisher = await openPublisher().catch(() => undefined);
-    if (tries === 500) throw new Error("nginx does not listen");
-    if (!publisher) await sleep(10);
+  // Its master listens before it has a worker.
+  for (let tries = 0; !workerPid || !publisher; tries++) {
+    publisher ??= await openPublisher().catch(() => undefined);
+    workerPid = Number(await readFile(`/proc/${nginx.pid}/task/${nginx.pid}/children`, "latin1"));
+    if (tries === 500) throw new Error("nginx does not listen, or has not one worker");
+    if (!workerPid || !publisher) await sleep(10);
   }
-  const children = await readFile(`/proc/${nginx.pid}/task/${nginx.pid}/children`, "latin1");
-  workerPid = Number(children);
-  if (!workerPid) throw new Error(`nginx has not one worker, but: ${children}`);
   return port;
 }
 
@@ -77,12 +76,20 @@ export function broadcast(subscribers, data) {
   published.push(publisher.ask("POST", data));
 }
 
-/** Resolves when nginx has answered all that was published. */
+/**
+ * How long the clients have to read a turn's events. nginx leaves Nagle's algorithm on for them: what
+ * is published before they have read what came before leaves with what comes later, in one segment
+ * for several turns.
+ */
+const READING_MS = 10;
+
+/** Resolves when nginx has answered all that was published, and the clients had time to read it. */
 export async function settled() {
   for (const { status } of await Promise.all(published)) {
     if (status >= 300) throw new Error(`nginx answered what was published with ${status}`);
   }
   published.length = 0;
+  await sleep(READING_MS);
 }
 
 export function beginUsage() {

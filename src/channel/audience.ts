@@ -2,12 +2,15 @@ import type { Member } from "./member.ts";
 
 /** The live members of a channel, by what they follow: an event costs by those who get it. */
 export class Audience {
+  /** Those who get everything. */
+  readonly #everything = new Set<Member>();
   readonly #withoutTopics = new Set<Member>();
   readonly #withTopics = new Set<Member>();
   readonly #byTopic = new Map<string, Set<Member>>();
 
   add(member: Member): void {
-    (member.topics ? this.#withTopics : this.#withoutTopics).add(member);
+    if (member.topics) this.#withTopics.add(member);
+    else (member.filter ? this.#withoutTopics : this.#everything).add(member);
     for (const topic of member.topics ?? []) {
       const followers = this.#byTopic.get(topic);
       if (followers) followers.add(member);
@@ -15,10 +18,11 @@ export class Audience {
     }
   }
 
-  /** To be called before the member's topics change. */
+  /** To be called before the member's topics or its filter change. */
   delete(member: Member): void {
     this.#withTopics.delete(member);
     this.#withoutTopics.delete(member);
+    this.#everything.delete(member);
     for (const topic of member.topics ?? []) {
       const followers = this.#byTopic.get(topic);
       followers?.delete(member);
@@ -26,8 +30,13 @@ export class Audience {
     }
   }
 
-  /** Calls back for everybody who follows the topic; without one, for everybody. */
-  forEach(topic: string | null | undefined, call: (member: Member) => void): void {
+  /** Calls back for everybody who gets everything. */
+  forEachOfAll(call: (member: Member) => void): void {
+    this.#everything.forEach(call);
+  }
+
+  /** Calls back for all others who follow the topic; without one, for all others. */
+  forEachOther(topic: string | null | undefined, call: (member: Member) => void): void {
     this.#withoutTopics.forEach(call);
     // Databases say `null` of what is absent.
     (topic == null ? this.#withTopics : this.#byTopic.get(topic))?.forEach(call);

@@ -1,6 +1,8 @@
 import { type ErrorStage, silence } from "../core/errors.ts";
 import { isObjectWith } from "../core/events.ts";
 import { formatMessage, type FrameFields, readFields } from "../core/frame.ts";
+import { findScheduler, type TurnTask } from "../core/scheduler.ts";
+import { shared } from "../core/shared.ts";
 import { SharedText } from "../core/shared-text.ts";
 import { unpolluted } from "../core/unpolluted.ts";
 import { Audience } from "./audience.ts";
@@ -17,8 +19,16 @@ interface Frame {
   readonly id: string | undefined;
 }
 
-/** Brings entries to members: each is formatted once, and the same bytes go to everybody. */
-export class Broadcast {
+/** UTF-16 units of a batch that does not wait for the end of the turn. */
+const MAX_BATCH = 16_384;
+
+/**
+ * Brings entries to members: each is formatted once, and the same bytes go to everybody.
+ *
+ * What comes in one turn goes together, as one text, to those who get everything: else each event
+ * would cost some of what a write costs. A delivery asks for it first when anything else is sent.
+ */
+export class Broadcast implements TurnTask {
   /** Where live members are: the id of the last entry that came. */
   lastId = "";
   /** How many entries have come. */
@@ -30,6 +40,12 @@ export class Broadcast {
   /** What was sent last. */
   #sent: { readonly entry: LogEntry; readonly frame: Frame | undefined } | undefined;
   #ready: Frame | undefined;
+  /** What is being brought to members. */
+  #current: LogEntry | undefined;
+  /** What came in this turn, for those who get everything. */
+  #batch: { readonly position: number; readonly frame: Frame }[] = [];
+  #batchLength = 0;
+  readonly #turn = shared("turn", (): { broadcast?: Broadcast | undefined } => ({}));
 
   constructor(report: Report) {
     this.#report = report;
@@ -37,22 +53,28 @@ export class Broadcast {
 
   /** From now on the member gets what comes. */
   goLive(member: Member): void {
+    this.flush();
     member.goLive(this.position);
     this.#audience.add(member);
   }
 
   leave(member: Member): void {
+    this.flush();
     this.#audience.delete(member);
     member.leave();
   }
 
   /** Gives a member, live or not, other topics and another filter. */
   change(member: Member, topics: Member["topics"], filter: EventFilter | undefined): void {
+    this.flush();
     const isLive = member.state === "live";
     if (isLive) this.#audience.delete(member);
     member.topics = topics;
     member.filter = filter;
-    if (isLive) this.#audience.add(member);
+    if (!isLive) return;
+    this.#audience.add(member);
+    // Somebody's filter did that while all are asked: nobody is asked twice, or not at all.
+    if (this.#current && member.seen < this.position) this.#show(member, this.#current);
   }
 
   /** Says how an entry is sent that is in no log, in which an empty id would be none. */
@@ -64,22 +86,48 @@ export class Broadcast {
   publish(entry: LogEntry): void {
     const position = ++this.position;
     if (entry.id) this.lastId = entry.id;
-    this.#audience.forEach(entry.topic, (member) => {
-      // Somebody's filter may let others join, or change what they follow.
-      if (member.seen >= position) return;
-      member.seen = position;
-      this.send(member, entry);
+    this.#collect(entry, position);
+    this.#current = entry;
+    this.#audience.forEachOther(entry.topic, (member) => {
+      // Somebody's filter may let others join.
+      if (member.seen < position) this.#show(member, entry);
+    });
+    this.#current = undefined;
+  }
+
+  onTurnEnd(): void {
+    this.flush();
+  }
+
+  /** Gives what came in this turn to those who get everything. */
+  flush(): void {
+    const batch = this.#batch;
+    const [first] = batch;
+    if (!first) return;
+    this.#batch = [];
+    this.#batchLength = 0;
+    // Nobody is kept by the last turn that there was.
+    this.#turn.broadcast = undefined;
+    const last = this.position;
+    const all = batch.length > 1 ? joinFrames(batch.map(({ frame }) => frame)) : first.frame;
+    this.#audience.forEachOfAll((member) => {
+      const { delivery, seen } = member;
+      member.seen = last;
+      if (seen < first.position && delivery.hasRoomFor(all.text)) {
+        delivery.take(all.text, all.id);
+      } else {
+        // Whether a client is slow is judged at each event.
+        for (const { position, frame } of batch) {
+          if (seen < position) delivery.take(frame.text, frame.id);
+        }
+      }
     });
   }
 
   /** Brings an entry to one member, if it is for that one. */
   send(member: Member, entry: LogEntry): void {
     if (!member.follows(entry.topic) || !this.#passes(member, entry)) return;
-    // One entry goes to many members: its frame is looked up for the first of them.
-    if (this.#sent?.entry !== entry) {
-      this.#sent = { entry, frame: this.#frames.get(entry) ?? this.#format(entry) };
-    }
-    const { frame } = this.#sent;
+    const frame = this.#frameOf(entry);
     if (frame) member.delivery.accept(frame.text, frame.id);
   }
 
@@ -99,7 +147,34 @@ export class Broadcast {
 
   /** Calls back for every live member. */
   forEach(call: (member: Member) => void): void {
-    this.#audience.forEach(undefined, call);
+    this.#audience.forEachOfAll(call);
+    this.#audience.forEachOther(undefined, call);
+  }
+
+  /** Brings the entry that came last to one member. */
+  #show(member: Member, entry: LogEntry): void {
+    member.seen = this.position;
+    this.send(member, entry);
+  }
+
+  /** Keeps an entry until the turn ends, for those who get everything. */
+  #collect(entry: LogEntry, position: number): void {
+    const frame = this.#frameOf(entry);
+    if (!frame) return;
+    // Who is in two channels gets everything in the order in which it was sent.
+    if (this.#turn.broadcast !== this) this.#turn.broadcast?.flush();
+    this.#turn.broadcast = this;
+    if (this.#batch.push({ position, frame }) === 1) findScheduler().afterTurn(this);
+    this.#batchLength += frame.text.length;
+    if (this.#batchLength > MAX_BATCH) this.flush();
+  }
+
+  /** One entry goes to many members: its frame is looked up for the first of them. */
+  #frameOf(entry: LogEntry): Frame | undefined {
+    if (this.#sent?.entry !== entry) {
+      this.#sent = { entry, frame: this.#frames.get(entry) ?? this.#format(entry) };
+    }
+    return this.#sent.frame;
   }
 
   /** What comes from a log may come from anywhere: it is checked like what users give. */
@@ -133,6 +208,11 @@ export class Broadcast {
 
 function createFrame(data: string, fields: FrameFields): Frame {
   return { text: new SharedText(formatMessage(data, fields)), id: fields.id };
+}
+
+function joinFrames(frames: readonly Frame[]): Frame {
+  const ids = frames.flatMap(({ id }) => id ?? []);
+  return { text: new SharedText(frames.map(({ text }) => text).join("")), id: ids.at(-1) };
 }
 
 function createCursorFrame(event: string, data: string, id: string | undefined): Frame {

@@ -16,7 +16,7 @@ import { Broadcast } from "./broadcast.ts";
 import { CatchUp } from "./catch-up.ts";
 import type { EventLog, EventMessage, LogEntry } from "./event-log.ts";
 import { Followers } from "./followers.ts";
-import { type EventFilter, Member } from "./member.ts";
+import { type EventFilter, Member, type MemberHome } from "./member.ts";
 import { MemoryEventLog } from "./memory-event-log.ts";
 import type {
   ChannelCloseOptions,
@@ -155,7 +155,7 @@ export class EventChannel<Events = DefaultEvents> extends EventTarget {
       delivery.end("channel-full", formatRetry(pickTime(FULL_RETRY_MS, Math.random())));
     }
     if (events.closed) return Promise.resolve(false);
-    member = new Member(events, hasLog, this.#catchUp?.firstLimit ?? 0, this.#drop);
+    member = new Member(events, hasLog, this.#catchUp?.firstLimit ?? 0, this.#home);
     this.#members.set(events, member);
     this.#broadcast.change(member, followed, filter as EventFilter | undefined);
     if (this.#catchUp) this.#catchUp.start(member);
@@ -166,7 +166,7 @@ export class EventChannel<Events = DefaultEvents> extends EventTarget {
   /** Ends the endpoint's membership; it stays open. `false` if it was no member. */
   delete(events: EventStream): boolean {
     const member = this.#members.get(events);
-    if (member) this.#drop(member);
+    if (member) this.#home.drop(member);
     return member !== undefined;
   }
 
@@ -271,11 +271,14 @@ export class EventChannel<Events = DefaultEvents> extends EventTarget {
     return entry.id;
   }
 
-  /** One function for all members. */
-  readonly #drop = (member: Member): void => {
-    this.#members.delete(member.stream);
-    this.#catchUp?.forget(member);
-    this.#broadcast.leave(member);
+  /** One for all members. */
+  readonly #home: MemberHome = {
+    flush: () => this.#broadcast.flush(),
+    drop: (member) => {
+      this.#members.delete(member.stream);
+      this.#catchUp?.forget(member);
+      this.#broadcast.leave(member);
+    },
   };
 }
 

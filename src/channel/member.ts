@@ -5,6 +5,14 @@ import type { LogEntry } from "./event-log.ts";
 /** Says whether a member is to get an entry; see `EventChannel.add()`. */
 export type EventFilter<Endpoint = EventStream> = (entry: LogEntry, events: Endpoint) => boolean;
 
+/** Where a member is one. */
+export interface MemberHome {
+  /** Gives all members what came in this turn. */
+  flush(): void;
+  /** Ends a membership. */
+  drop(member: Member): void;
+}
+
 /** One stream's place in one channel. */
 export class Member implements Feeder {
   readonly stream: EventStream;
@@ -24,22 +32,17 @@ export class Member implements Feeder {
   /** How many entries had come when it was last looked at for one. */
   seen = 0;
 
-  readonly #onLeave: (member: Member) => void;
+  readonly #home: MemberHome;
   #joined: Promise<boolean> | undefined;
   #settle: ((isLive: boolean) => void) | undefined;
 
-  constructor(
-    stream: EventStream,
-    hasLog: boolean,
-    limit: number,
-    onLeave: (member: Member) => void,
-  ) {
+  constructor(stream: EventStream, hasLog: boolean, limit: number, home: MemberHome) {
     this.stream = stream;
     this.delivery = deliveryOf(stream);
     this.hasLog = hasLog;
     this.cursor = stream.lastEventId;
     this.limit = limit;
-    this.#onLeave = onLeave;
+    this.#home = home;
     // Mostly the only one: a list of that length takes less memory than a set.
     this.delivery.feeders = (this.delivery.feeders ?? []).concat(this);
   }
@@ -64,8 +67,12 @@ export class Member implements Feeder {
     this.#settleJoined(false);
   }
 
+  flush(): void {
+    this.#home.flush();
+  }
+
   streamEnded(): void {
-    this.#onLeave(this);
+    this.#home.drop(this);
   }
 
   /** Those who wait have the promise; it is not held for them as long as the stream lives. */

@@ -17,6 +17,8 @@ const STALL_CHECKS = 8;
 export interface Feeder {
   /** Whether it gives ids of a log, of which a stream can have one only. */
   readonly hasLog: boolean;
+  /** Gives what it holds back until the turn ends. */
+  flush(): void;
   /** The stream takes nothing any more. */
   streamEnded(): void;
 }
@@ -73,6 +75,7 @@ export class Delivery implements SinkOwner, Deadline, TurnTask {
   }
 
   get bufferedAmount(): number {
+    this.flushFeeders();
     if (this.isOver) return 0;
     const waiting = this.#sink.bufferedAmount;
     return this.#outbox ? waiting + bytesOf(this.#outbox).length : waiting;
@@ -91,8 +94,19 @@ export class Delivery implements SinkOwner, Deadline, TurnTask {
     this.#schedule();
   }
 
+  /** What feeders hold back was sent before whatever comes now, and counts for who looks. */
+  flushFeeders(): void {
+    if (this.feeders) for (const feeder of this.feeders) feeder.flush();
+  }
+
   /** Accepts a frame, and its id if it has one, unless the client is gone or turns out to be too slow. */
   accept(frame: Text, id?: string): boolean {
+    this.flushFeeders();
+    return this.take(frame, id);
+  }
+
+  /** As {@link accept}, for feeders. */
+  take(frame: Text, id?: string): boolean {
     const limit = this.#options.maxBufferedAmount;
     if (frame.length * 3 > limit) {
       this.#largest = Math.max(this.#largest, bytesOf(frame).length);
@@ -114,6 +128,13 @@ export class Delivery implements SinkOwner, Deadline, TurnTask {
     return true;
   }
 
+  /** Whether as much more can wait, for sure, without making the client slow. */
+  hasRoomFor(frames: Text): boolean {
+    const waiting = this.#isDirty ? this.#sink.bufferedAmount : 0;
+    // Not measured: one UTF-16 unit is at most three bytes.
+    return waiting + (this.#outbox.length + frames.length) * 3 <= this.#options.maxBufferedAmount;
+  }
+
   /** Whether more than the high-water mark waits, even after all of it was offered to the system. */
   get isFull(): boolean {
     return !this.code && this.#exceeds(this.#options.highWaterMark);
@@ -130,6 +151,7 @@ export class Delivery implements SinkOwner, Deadline, TurnTask {
 
   /** Ends after what was accepted and a last frame, or visibly incomplete. The first code counts. */
   end(code: CloseCode, lastFrame = ""): void {
+    this.flushFeeders();
     if (this.code) return;
     this.code = code;
     this.#outbox = joinTexts(this.#outbox, lastFrame);
@@ -157,6 +179,7 @@ export class Delivery implements SinkOwner, Deadline, TurnTask {
   }
 
   sinkClosed(clean = !this.#isDirty): void {
+    this.flushFeeders();
     if (this.isOver) return;
     this.isOver = true;
     this.code ??= "client-left";

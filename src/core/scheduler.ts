@@ -56,10 +56,13 @@ export class Scheduler {
   afterTurn(task: TurnTask): void {
     if (this.#turn.push(task) > 1) return;
     const run = () => {
-      const tasks = this.#turn;
-      this.#turn = [];
       const now = performance.now();
-      for (const each of tasks) each.onTurnEnd(now);
+      try {
+        // One may bring others, whose turn is the same.
+        for (const each of this.#turn) each.onTurnEnd(now);
+      } finally {
+        this.#turn = [];
+      }
     };
     // From within a microtask, Node runs a tick only when there are no microtasks left.
     queueMicrotask(() => (nextTick ? nextTick(run) : run()));

@@ -108,6 +108,7 @@ export abstract class EventStream<
    * brought, then the id that was sent last. `""` if none.
    */
   get lastEventId(): string {
+    this.#delivery.flushFeeders();
     return this.#delivery.lastEventId;
   }
 
