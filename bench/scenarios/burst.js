@@ -9,8 +9,8 @@ export const scenario = createBroadcast({
   name: "burst",
   clients: 500,
   eventsPerTurn: 20,
-  warmUpTurns: 20,
-  turns: 12,
+  warmUpTurns: 100,
+  turns: 20,
 });
 export const { createPayloads, sendTurn } = scenario;
 

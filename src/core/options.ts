@@ -51,13 +51,16 @@ export function readOptions({
   const isRegistry = isObjectWith(closedClients, "has") && isObjectWith(closedClients, "add");
   check("closedClients", "{ has(), add() }", isRegistry, closedClients);
   check("signal", "an AbortSignal", !signal || isObjectWith(signal, "addEventListener"), signal);
+  // Spelled out: of what is spread into it, V8 makes a hidden class for each object.
   return {
-    ...amounts,
     signal,
     closedClientsScope,
     onError,
     // Whoever sends as fast as it is told to must not reach the limit.
     highWaterMark: Math.min(highWaterMark, maxBufferedAmount),
+    maxBufferedAmount,
+    stallTimeout,
+    maxDuration,
     // No time at all means never.
     keepAlive: amounts.keepAlive || Infinity,
     reconnectionTime: pickRetry(reconnectionTime),

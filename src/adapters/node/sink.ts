@@ -16,6 +16,9 @@ interface Connection {
   readonly req?: { readonly socket?: Socket };
   readonly chunkedEncoding?: boolean;
   readonly _header?: unknown;
+  getHeaderNames?(): string[];
+  /** Names and values, one after the other. */
+  writeHead(statusCode: number, headers?: string[]): unknown;
   flush?(): void;
 }
 
@@ -92,8 +95,7 @@ export class ResponseSink implements Sink {
     this.#stream?.on("aborted", this.#onEnd);
     // Nor is a response told before its turn has come. Many may wait: that they listen is no leak.
     if (!this.started) this.#queue = res.req?.socket?.setMaxListeners(0).on("close", this.#onEnd);
-    this.#setHeaders(head);
-    res.writeHead(head.status);
+    this.#writeHead(head);
     // HTTP/1 keeps the head as a rope of many small strings. Looked into, it becomes one string.
     if (typeof res._header === "string") res._header.charCodeAt(0);
     if (head.preamble) this.write(head.preamble);
@@ -239,16 +241,23 @@ export class ResponseSink implements Sink {
     this.#owner.sinkDrained();
   };
 
-  #setHeaders(head: ResponseHead): void {
+  #writeHead(head: ResponseHead): void {
     const res = this.#res;
+    const headers = createHeaders(head);
     // Left by a framework that expected another answer, it would cut the stream off.
     res.removeHeader("content-length");
-    for (const [name, value] of createHeaders(head)) {
+    // What is set, Node keeps as long as the response lives. Wrappers look for it there.
+    const isUntouched = this.#nativeWrite && !Object.hasOwn(res, "writeHead");
+    if (isUntouched && res.getHeaderNames?.().length === 0) {
+      return void res.writeHead(head.status, [...headers].flat());
+    }
+    for (const [name, value] of headers) {
       if (name === "set-cookie") res.appendHeader(name, value);
       else if (name === "content-type" || head.headers.has(name) || !res.hasHeader(name)) {
         res.setHeader(name, value);
       }
     }
+    res.writeHead(head.status);
   }
 }
 
