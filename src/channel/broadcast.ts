@@ -43,7 +43,7 @@ export class Broadcast implements TurnTask {
   /** What is being brought to members. */
   #current: LogEntry | undefined;
   /** What came in this turn, for those who get everything. */
-  #batch: { readonly position: number; readonly frame: Frame }[] = [];
+  #batch: Frame[] = [];
   #batchLength = 0;
   readonly #turn = shared("turn", (): { broadcast?: Broadcast | undefined } => ({}));
 
@@ -86,7 +86,7 @@ export class Broadcast implements TurnTask {
   publish(entry: LogEntry): void {
     const position = ++this.position;
     if (entry.id) this.lastId = entry.id;
-    this.#collect(entry, position);
+    this.#collect(entry);
     this.#current = entry;
     this.#audience.forEachOther(entry.topic, (member) => {
       // Somebody's filter may let others join.
@@ -102,25 +102,19 @@ export class Broadcast implements TurnTask {
   /** Gives what came in this turn to those who get everything. */
   flush(): void {
     const batch = this.#batch;
-    const [first] = batch;
+    const [first, ...others] = batch;
     if (!first) return;
     this.#batch = [];
     this.#batchLength = 0;
     // Nobody is kept by the last turn that there was.
     this.#turn.broadcast = undefined;
-    const last = this.position;
-    const all = batch.length > 1 ? joinFrames(batch.map(({ frame }) => frame)) : first.frame;
+    const all = others.length > 0 ? joinFrames(batch) : first;
     this.#audience.forEachOfAll((member) => {
-      const { delivery, seen } = member;
-      member.seen = last;
-      if (seen < first.position && delivery.hasRoomFor(all.text)) {
-        delivery.take(all.text, all.id);
-      } else {
-        // Whether a client is slow is judged at each event.
-        for (const { position, frame } of batch) {
-          if (seen < position) delivery.take(frame.text, frame.id);
-        }
-      }
+      const { delivery } = member;
+      member.seen = this.position;
+      if (delivery.hasRoomFor(all.text)) delivery.take(all.text, all.id);
+      // Whether a client is slow is judged at each event.
+      else for (const { text, id } of batch) delivery.take(text, id);
     });
   }
 
@@ -158,13 +152,13 @@ export class Broadcast implements TurnTask {
   }
 
   /** Keeps an entry until the turn ends, for those who get everything. */
-  #collect(entry: LogEntry, position: number): void {
+  #collect(entry: LogEntry): void {
     const frame = this.#frameOf(entry);
     if (!frame) return;
     // Who is in two channels gets everything in the order in which it was sent.
     if (this.#turn.broadcast !== this) this.#turn.broadcast?.flush();
     this.#turn.broadcast = this;
-    if (this.#batch.push({ position, frame }) === 1) findScheduler().afterTurn(this);
+    if (this.#batch.push(frame) === 1) findScheduler().afterTurn(this);
     this.#batchLength += frame.text.length;
     if (this.#batchLength > MAX_BATCH) this.flush();
   }

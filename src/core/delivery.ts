@@ -130,9 +130,7 @@ export class Delivery implements SinkOwner, Deadline, TurnTask {
 
   /** Whether as much more can wait, for sure, without making the client slow. */
   hasRoomFor(frames: Text): boolean {
-    const waiting = this.#isDirty ? this.#sink.bufferedAmount : 0;
-    // Not measured: one UTF-16 unit is at most three bytes.
-    return waiting + (this.#outbox.length + frames.length) * 3 <= this.#options.maxBufferedAmount;
+    return !this.#mayExceed(this.#options.maxBufferedAmount, frames.length);
   }
 
   /** Whether more than the high-water mark waits, even after all of it was offered to the system. */
@@ -233,12 +231,16 @@ export class Delivery implements SinkOwner, Deadline, TurnTask {
 
   /** Is more than this waiting, even after all of it was offered to the system? */
   #exceeds(limit: number): boolean {
-    // Not measured: one UTF-16 unit is at most three bytes.
-    const waiting = this.#isDirty ? this.#sink.bufferedAmount : 0;
-    if (waiting + this.#outbox.length * 3 <= limit) return false;
+    if (!this.#mayExceed(limit)) return false;
     // So that a burst within one turn makes no client slow.
     this.onTurnEnd();
     return this.#sink.bufferedAmount > limit;
+  }
+
+  /** Not measured: one UTF-16 unit is at most three bytes. */
+  #mayExceed(limit: number, moreUnits = 0): boolean {
+    const waiting = this.#isDirty ? this.#sink.bufferedAmount : 0;
+    return waiting + (this.#outbox.length + moreUnits) * 3 > limit;
   }
 
   #schedule(): void {

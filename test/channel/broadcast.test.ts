@@ -65,6 +65,39 @@ describe.each(KINDS)("an event that is sent to a channel %s", (_, options) => {
     expect(lines).toEqual(["data: 1", "data: 2", "data: 3", ": 4", "data: 5", "data: 6"]);
   });
 
+  it("counts at once for who asks, as everything of its turn", async () => {
+    const channel = stage.channel(options);
+    const { stream } = stage.join(channel);
+    await turn();
+    const [before] = [stream.bufferedAmount];
+    const ids = ["a", "b"].map((id) => channel.send("x", "log" in options ? { id } : {}));
+    expect(stream.bufferedAmount).toBeGreaterThan(before + 2 * "data: x\n\n".length);
+    const [, last] = await Promise.all(ids);
+    expect(stream.lastEventId).toBe(last);
+    expect(last).not.toBe("");
+  });
+
+  it("comes in order with hundreds of others in the same turn", async () => {
+    const channel = stage.channel(options);
+    const client = stage.join(channel);
+    const sent = Array.from({ length: 300 }, (_, i) => `${i}${"x".repeat(i)}`);
+    for (const data of sent) void channel.send(data);
+    await turn();
+    expect(client.data).toEqual(sent);
+    expect(client.closes).toEqual([]);
+  });
+
+  it("comes in order with those of another channel", async () => {
+    const [one, other] = [stage.channel(options), stage.channel({ log: false })];
+    const client = stage.join(one);
+    void other.add(client.stream);
+    void one.send("1");
+    void other.send("2");
+    void one.send("3");
+    await turn();
+    expect(client.data).toEqual(["1", "2", "3"]);
+  });
+
   it("is for whoever is a member at that moment", async () => {
     const channel = stage.channel(options);
     const early = stage.join(channel);
@@ -104,6 +137,20 @@ describe.each(KINDS)("the members of a channel %s", (_, options) => {
     expect(channel.has(slow.stream)).toBe(false);
     expect(fast.data).toEqual(sent);
     expect(channel.size).toBe(1);
+  });
+
+  it("are held no more than the limit and one event, whatever comes in one turn", async () => {
+    const channel = stage.channel(options);
+    const own = { maxBufferedAmount: 1_000, highWaterMark: 100 };
+    const [slow, fast] = [stage.join(channel, {}, "", own), stage.join(channel, {}, "", own)];
+    await turn();
+    slow.sink.flows = false;
+    const sent = Array.from({ length: 20 }, (_, i) => `${i}${"x".repeat(100)}`);
+    for (const data of sent) void channel.send(data);
+    await turn();
+    expect(slow.closes).toMatchObject([{ code: "slow-client" }]);
+    expect(slow.sink.bufferedAmount).toBeLessThan(1_000 + 200);
+    expect(fast.data).toEqual(sent);
   });
 
   it("do not miss what is sent while one of them closes, leaves or throws", async () => {

@@ -101,11 +101,14 @@ describe.each(KINDS)("the filter of a member of a channel %s", (_, options) => {
     }
   });
 
-  it("may add members, who get what comes after the event that it was asked about", async () => {
+  it.each([
+    ["without a filter", {}],
+    ["with a filter", { filter: () => true }],
+  ])("may add members %s, who get what comes after the event", async (_, membership) => {
     const channel = stage.channel(options);
     const added = stage.client();
     const filter = () => {
-      void channel.add(added.stream);
+      void channel.add(added.stream, membership);
       return true;
     };
     const asked = stage.join(channel, { filter });
@@ -122,13 +125,16 @@ describe.each(KINDS)("the filter of a member of a channel %s", (_, options) => {
     const filter = () => {
       void channel.add(asked.stream, { topics: ["a"], filter });
       void channel.add(other.stream);
+      void channel.add(behind.stream);
       return true;
     };
     const asked = stage.join(channel, { topics: ["a"], filter });
+    const behind = stage.join(channel, { topics: ["a"] });
     for (const data of ["1", "2", "3"]) await channel.send(data, { topic: "a" });
     await turn();
     expect(asked.data).toEqual(["1", "2", "3"]);
     expect(other.data).toEqual(["1", "2", "3"]);
+    expect(behind.data).toEqual(["1", "2", "3"]);
   });
 
   it.each(["deletes", "closes"])(
