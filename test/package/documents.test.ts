@@ -63,7 +63,7 @@ const FOREIGN = [
   "hono",
   "hono/streaming",
   "https://deno.land/std@0.203.0/http/server_sent_event.ts",
-  "pg",
+  "h3",
 ]
   .map((name) => `declare module "${name}";\n`)
   .join("");
@@ -85,8 +85,10 @@ const blocks = documents.flatMap(findBlocks);
 const nameOf = ({ place, language }: Block) => `${place.replace(/\W/g, "-")}.m${language}`;
 const find = (...patterns: RegExp[]): [string, Block][] =>
   blocks
-    .filter(({ code }) =>
-      [/^import .* from "event-endpoint/m, ...patterns].every((p) => p.test(code)),
+    .filter(
+      ({ language, code }) =>
+        language === "js" &&
+        [/^import .* from "event-endpoint/m, ...patterns].every((p) => p.test(code)),
     )
     .map((block) => [block.place, block]);
 
