@@ -1,4 +1,4 @@
-// Two server processes with one channel in Redis, behind one address.
+// Two server processes with one channel in Redis, behind one address: node examples/cluster/main.js
 import { fork } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";

@@ -119,8 +119,8 @@ async function startAndAsk(block: Block, env: Record<string, string> = {}): Prom
   const child: ChildProcess = fork(path, { execArgv, env: { ...process.env, ...env } });
   try {
     const port = await within(
-      new Promise((resolve, reject) => {
-        child.on("message", resolve);
+      new Promise<number>((resolve, reject) => {
+        child.on("message", (message) => resolve(message as number));
         child.on("exit", (code) => reject(new Error(`${block.place} ended with ${code}`)));
       }),
       `server of ${block.place}`,
