@@ -10,7 +10,8 @@ import type { DefaultEvents, EventEndpointOptions } from "./core/types.ts";
 /**
  * Turns one HTTP request into a stream of Server-Sent Events, on any JavaScript server.
  *
- * @example On `node:http`, `node:https`, `node:http2`, and with the raw pair of Express, Fastify
+ * @example
+ * On `node:http`, `node:https`, `node:http2`, and with the raw pair of Express, Fastify
  * or Koa:
  * ```ts
  * http.createServer((req, res) => {
@@ -19,7 +20,8 @@ import type { DefaultEvents, EventEndpointOptions } from "./core/types.ts";
  * });
  * ```
  *
- * @example With everything that answers a `Request` with a `Response`:
+ * @example
+ * With everything that answers a `Request` with a `Response`:
  * ```ts
  * export default {
  *   fetch(req: Request) {

@@ -57,10 +57,12 @@ export interface EventLog {
   /** Tells the listener every entry from now on, from any process, until it is disposed of. */
   follow(listener: EventLogListener): Disposable | Promise<Disposable>;
   /**
-   * How much is kept, as far as it is known: entries, bytes of data and milliseconds. Channels move
-   * the cursor of quiet clients before it falls out.
+   * How many entries are kept, as far as it is known. Channels move the cursor of quiet clients
+   * before it falls out.
    */
   readonly maxEntries?: number | undefined;
+  /** Likewise, bytes of data. */
   readonly maxBytes?: number | undefined;
+  /** Likewise, milliseconds. */
   readonly maxAge?: number | undefined;
 }

@@ -12,7 +12,8 @@ export type SSEMessage = Message;
  * other: the client closes when it hears of it, as in Danet's examples, or the handler calls
  * `events.close(true)`, which sends one itself.
  *
- * @example A method with `@SSE()`:
+ * @example
+ * A method with `@SSE()`:
  * ```ts
  * const sendUpdate = eventHandler((events) => {
  *   const target = new EventTarget();

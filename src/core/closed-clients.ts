@@ -41,7 +41,11 @@ export class MemoryClosedClients implements ClosedClients {
     return (this.#expiryById.get(id) ?? 0) > performance.now();
   }
 
-  /** @param age milliseconds since the client was closed, if somebody else did that */
+  /**
+   * Closes this client for good.
+   *
+   * @param age milliseconds since it was closed, if somebody else did that
+   */
   add(id: string, age = 0): void {
     const now = performance.now();
     this.#expiryById.delete(id);

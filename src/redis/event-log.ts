@@ -46,8 +46,9 @@ const TRANSIENT_MS = 1_000;
  */
 export class RedisEventLog implements EventLog {
   readonly maxEntries: number;
-  // A stream is bounded by its length alone.
+  /** A stream is bounded by its length alone. */
   readonly maxAge = Infinity;
+  /** Likewise. */
   readonly maxBytes = Infinity;
   readonly #link: RedisLink;
   readonly #key: string;
