@@ -10,7 +10,8 @@ import { createBarChart } from "./chart.js";
 import { createRandom } from "./random.js";
 import { formatLine, formatReport, formatSection } from "./report.js";
 import { SERVERS } from "./servers/index.js";
-import * as nchan from "./servers/nchan.js";
+import * as nginx from "./nginx.js";
+import { findRedisFault, readRedisVersion } from "./redis.js";
 import { canPin, READER_CORE, SERVER_CORE } from "./worker.js";
 
 const SCENARIOS = [
@@ -18,6 +19,7 @@ const SCENARIOS = [
   "burst",
   "replay",
   "scale",
+  "several-processes",
   "memory",
   "distinct-events",
   "formatting",
@@ -77,7 +79,8 @@ async function describeRun() {
   const versions = await Promise.all(
     [...packages].map(async (name) => `${name} ${await readVersion(`node_modules/${name}`)}`),
   );
-  if (!nchan.findFault()) versions.push(nchan.readVersions());
+  if (!nginx.findFault()) versions.push(nginx.readVersions());
+  if (!findRedisFault()) versions.push(`redis-server ${readRedisVersion()}`);
   return [
     ["event-endpoint", await readVersion("..")],
     ["Beside", versions.join(", ")],

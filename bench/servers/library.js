@@ -1,4 +1,4 @@
 /** This library as it is built. The tests of the benchmarks have it built elsewhere. */
-export const { EventChannel, EventEndpoint } = await import(
-  process.env.EVENT_ENDPOINT_DIST ?? "../../dist/index.js"
-);
+const dist = process.env.EVENT_ENDPOINT_DIST ?? "../../dist/index.js";
+export const { EventChannel, EventEndpoint } = await import(dist);
+export const { RedisEventLog } = await import(dist.replace(/index\.js$/, "redis.js"));

@@ -76,14 +76,12 @@ export function pipeSource(
   };
 
   return new Promise((resolve) => {
-    const settle = () => {
-      signal.removeEventListener("abort", leave);
-      resolve();
-    };
+    const unfollow = () => signal.removeEventListener("abort", leave);
     const onFault = (error: unknown) => target.failed(error, "source");
     // The source may be in the middle of a step that never ends: it is told now, not after it.
     const leave = () => {
-      settle();
+      unfollow();
+      resolve();
       if (reader) release(reader).catch(onFault);
       else listen("removeEventListener");
     };
@@ -92,7 +90,11 @@ export function pipeSource(
     if (!reader) return listen("addEventListener");
     // From its end on it need not be told.
     const onEnd = () => end === "keep-open" || target.ended();
-    readAll(reader).finally(settle).then(onEnd, onFault);
+    // Whoever waits for the end of the piping finds the stream as that has left it.
+    void readAll(reader)
+      .finally(unfollow)
+      .then(onEnd, onFault)
+      .then(() => resolve());
   });
 }
 

@@ -142,6 +142,15 @@ export function sourcesContract(name: string, start: StartHost): void {
       expect(client.text).toBe(":\ndata: a\n\ndata: b\n\n");
     });
 
+    it("has ended the stream when it ends itself: what is sent or closed then comes too late", async () => {
+      const [client, events] = await connect();
+      await within(events.pipe(["a"]), "end of pipe()");
+      expect(await events.send("b")).toBe(false);
+      void events.close();
+      expect(await readBeforeGoodbye(client)).toBe(":\ndata: a\n\n");
+      expect(await closes.take()).toMatchObject({ code: "source-ended" });
+    });
+
     it("refuses nobody's id when a source ends, because such ids may repeat", async () => {
       const [client, events] = await connect({ "Last-Event-ID": "7" });
       void events.pipe([new ServerSentEvent("message", { data: "x", id: "8" })]);
@@ -288,6 +297,7 @@ export function sourcesContract(name: string, start: StartHost): void {
         async (_name, create) => {
           const [client, events] = await connect();
           await within(events.pipe(create()), "end of pipe()");
+          void events.close();
           await expect(client.readAll()).rejects.toThrow();
           expect(client.text).toBe(":\ndata: a\n\n");
           expect(faults).toEqual([{ error: secret, stage: "source" }]);
