@@ -18,7 +18,7 @@ const channel = new EventChannel();
 // Browsers open six connections to a host over HTTP/1; over HTTP/2, a hundred streams share one.
 const server = createSecureServer({ key, cert, allowHTTP1: true }, async (req, res) => {
   if (req.url !== "/events") {
-    res.setHeader("Content-Type", "text/html").end(page);
+    res.writeHead(200, { "Content-Type": "text/html" }).end(page);
   } else if (req.method === "POST") {
     res.end(await channel.send(await text(req)));
   } else {

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { connect } from "node:net";
 import { join } from "node:path";
 import { ROOT } from "../support/build.ts";
 import { Inbox } from "../support/inbox.ts";
@@ -13,6 +14,8 @@ export interface ExampleOptions {
   readonly command?: readonly [program: string, ...args: string[]];
   readonly folder?: string;
   readonly env?: Readonly<Record<string, string>>;
+  /** Where it will be, if it does not say so itself. */
+  readonly url?: URL;
 }
 
 /** An example that runs, as it does for a person: it says where it is, and what happens. */
@@ -49,14 +52,10 @@ export class Example implements AsyncDisposable {
       throw new Error(`${file} ended with ${code}: ${output}`);
     });
     ended.catch(() => {}); // told to who waits for the address
-    const readAddress = async () => {
-      for (;;) {
-        const address = /https?:\/\/\S+/.exec(await lines.take(40_000))?.[0];
-        if (address) return new URL(address);
-      }
-    };
+    const { url } = options;
+    const address = url ? listens(url) : readAddress(lines);
     try {
-      return new Example(await Promise.race([readAddress(), ended]), child, lines);
+      return new Example(await Promise.race([address, ended]), child, lines);
     } catch (error) {
       await endGroup(child);
       throw new Error(`There is no example ${file}: ${output}`, { cause: error });
@@ -71,6 +70,24 @@ export class Example implements AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void> {
     return endGroup(this.#child);
   }
+}
+
+async function readAddress(lines: Inbox<string>): Promise<URL> {
+  for (;;) {
+    const address = /https?:\/\/\S+/.exec(await lines.take(20_000))?.[0];
+    if (address) return new URL(address);
+  }
+}
+
+async function listens(url: URL): Promise<URL> {
+  const endAt = performance.now() + 20_000;
+  while (performance.now() < endAt) {
+    const socket = connect(Number(url.port), url.hostname);
+    const connected = await once(socket, "connect").catch(() => undefined);
+    socket.destroy();
+    if (connected) return url;
+  }
+  throw new Error(`Nobody listens at ${url.href}`);
 }
 
 function readLines(stream: NodeJS.ReadableStream, onLine: (line: string) => void): void {
