@@ -67,6 +67,11 @@ export class Example implements AsyncDisposable {
     return this.#lines.take();
   }
 
+  /** Asks it to end, as a supervisor does. */
+  end(): void {
+    this.#child.kill("SIGTERM");
+  }
+
   [Symbol.asyncDispose](): Promise<void> {
     return endGroup(this.#child);
   }

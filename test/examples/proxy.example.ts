@@ -1,0 +1,72 @@
+import { once } from "node:events";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { EventEndpoint } from "../../src/event-endpoint.ts";
+import { Inbox } from "../support/inbox.ts";
+import { Example } from "./example.ts";
+import { Visitor } from "./visitor.ts";
+
+/** A stream of the upstream server, and how it ended. */
+interface Visit {
+  readonly events: EventEndpoint;
+  readonly ended: Inbox<string>;
+}
+
+describe("proxy.js", () => {
+  const visits = new Inbox<Visit>("request at the upstream server");
+  let upstream: Server;
+  let example: Example;
+  beforeAll(async () => {
+    upstream = createServer((req, res) => {
+      const events = new EventEndpoint(req, res);
+      const ended = new Inbox<string>("end at the upstream server");
+      events.addEventListener("close", ({ code }) => ended.put(code));
+      visits.put({ events, ended });
+    }).listen(0, "127.0.0.1");
+    await once(upstream, "listening");
+    const { port } = upstream.address() as AddressInfo;
+    const env = { UPSTREAM: `http://127.0.0.1:${port}/events` };
+    example = await Example.start("proxy.js", { env });
+  });
+  afterAll(async () => {
+    await example[Symbol.asyncDispose]();
+    upstream.close();
+  });
+
+  it("passes events on, and takes the client's id to the upstream server", async () => {
+    await using visitor = await Visitor.to(example.url, ["tick", "message"]);
+    const first = await visits.take();
+    expect(first.events.lastEventId).toBe("");
+    void first.events.send("a\nb", "7");
+    void first.events.sendEvent("tick", { price: 1 }, "8");
+    expect(await visitor.next()).toEqual({ type: "message", data: "a\nb", id: "7" });
+    expect(await visitor.next()).toEqual({ type: "tick", data: '{"price":1}', id: "8" });
+
+    visitor.cut();
+    expect(await first.ended.take()).toBe("client-left");
+    const second = await visits.take();
+    expect(second.events.lastEventId).toBe("8");
+    void second.events.send("c", "9");
+    expect(await visitor.next()).toEqual({ type: "message", data: "c", id: "9" });
+
+    // The end of the upstream server is not the end: its clients come back.
+    void second.events.close();
+    const third = await visits.take();
+    expect(third.events.lastEventId).toBe("9");
+
+    // But a goodbye is one.
+    void third.events.close(true);
+    await visitor.stopped();
+  });
+
+  it("ends its request when its client goes before there is an event", async () => {
+    {
+      await using visitor = await Visitor.to(example.url);
+      const { ended } = await visits.take();
+      await visitor[Symbol.asyncDispose]();
+      expect(await ended.take()).toBe("client-left");
+    }
+    expect(visits.size).toBe(0);
+  });
+});
