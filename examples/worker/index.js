@@ -4,7 +4,7 @@ import { EventChannel, EventEndpoint } from "event-endpoint";
 const options = {
   headers: { "Access-Control-Allow-Origin": "*", "Set-Cookie": "seen=yes" },
   // Workers may notice that a client has gone only when they write.
-  keepAlive: 5_000,
+  keepAlive: 3_000,
 };
 
 /** Workers share no memory. A Durable Object does: those who ask for its name get the same one. */

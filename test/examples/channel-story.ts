@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { EventEndpoint } from "../../src/event-endpoint.ts";
-import { readEvents } from "../../src/testing/read-events.ts";
+import { closingId } from "./closing-id.ts";
 import type { Example } from "./example.ts";
 import { Visitor } from "./visitor.ts";
 
@@ -12,6 +11,7 @@ export function channelStory(start: () => Promise<Example>): void {
   });
   afterAll(() => example[Symbol.asyncDispose]());
 
+  const nextEnd = () => example.nextLine(/^A stream ended: /);
   const open = (id = "") =>
     fetch(example.url, {
       headers: {
@@ -37,7 +37,7 @@ export function channelStory(start: () => Promise<Example>): void {
     });
     expect(response.headers.has("content-encoding")).toBe(false);
     await response.body?.cancel();
-    expect(await example.nextLine()).toBe("A stream ended: client-left");
+    expect(await nextEnd()).toBe("A stream ended: client-left");
   });
 
   it("brings an EventSource every event once, also what it missed, and notices its end", async () => {
@@ -47,13 +47,13 @@ export function channelStory(start: () => Promise<Example>): void {
       const id = await publish("one");
       expect(await visitor.next()).toEqual({ type: "message", data: "one", id });
       visitor.cut();
-      expect(await example.nextLine()).toBe("A stream ended: client-left");
+      expect(await nextEnd()).toBe("A stream ended: client-left");
       await publish("two");
       expect(await visitor.next()).toMatchObject({ data: "two" });
       await publish("three");
       expect(await visitor.next()).toMatchObject({ data: "three" });
     }
-    expect(await example.nextLine()).toBe("A stream ended: client-left");
+    expect(await nextEnd()).toBe("A stream ended: client-left");
   });
 
   it("stops a client that was told to stop, and keeps the headers for it", async () => {
@@ -63,12 +63,4 @@ export function channelStory(start: () => Promise<Example>): void {
     expect(response.headers.get("access-control-allow-origin")).toBe("*");
     expect(response.headers.has("content-type")).toBe(false);
   });
-}
-
-/** The id that a client is told to stop with, by any process that uses the package. */
-async function closingId(): Promise<string> {
-  const events = new EventEndpoint(new Request("http://localhost/"));
-  void events.close(true);
-  for await (const { id } of readEvents(events.response)) return id;
-  throw new Error("There was no goodbye");
 }

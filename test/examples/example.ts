@@ -62,9 +62,21 @@ export class Example implements AsyncDisposable {
     }
   }
 
-  /** The next thing that it says, which is a failure if it does not come. */
-  nextLine(): Promise<string> {
-    return this.#lines.take();
+  /** The same, seen at another path. */
+  at(path: string): Example {
+    return new Example(new URL(path, this.url), this.#child, this.#lines);
+  }
+
+  /**
+   * The next thing that it says, which is a failure if it does not come.
+   *
+   * @param pattern what it is about; frameworks have more to say
+   */
+  async nextLine(pattern = /^/): Promise<string> {
+    for (;;) {
+      const line = await this.#lines.take();
+      if (pattern.test(line)) return line;
+    }
   }
 
   /** Asks it to end, as a supervisor does. */

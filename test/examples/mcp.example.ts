@@ -44,7 +44,7 @@ describe("mcp.js", () => {
     const result = await within(client.callTool(call, { onprogress }), "result");
     expect(result).toMatchObject({ content: [{ type: "text", text: `Counted to ${STEPS}` }] });
     expect(steps).toEqual(Array.from({ length: STEPS }, (_, i) => i + 1));
-    for (const _ of BREAKS) {
+    for (let i = 0; i < BREAKS.length; i++) {
       expect(await example.nextLine()).toBe("A connection ended: client-left");
     }
     expect(await example.nextLine()).toBe("A connection ended: closed");

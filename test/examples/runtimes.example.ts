@@ -2,9 +2,10 @@ import { build } from "esbuild";
 import { cp, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, describe, it } from "vitest";
-import { installed, isInstalled } from "../compat/runtimes/runtime.ts";
+import { afterAll } from "vitest";
+import { installed } from "../compat/runtimes/runtime.ts";
 import { channelStory } from "./channel-story.ts";
+import { describeWith } from "./describe-with.ts";
 import { Example, EXAMPLES } from "./example.ts";
 import { freePort } from "./free-port.ts";
 
@@ -12,37 +13,22 @@ const bun = installed("bun", "..", ".bin", "bun");
 const deno = installed("deno", "..", ".bin", "deno");
 const workerd = installed("workerd", "..", ".bin", "workerd");
 
-/** A `describe` that says so when its runtime is missing; with `CI=true`, that is a failure. */
-function describeWith(program: string, title: string, define: () => void): void {
-  if (isInstalled({ program, args: [] })) {
-    describe(title, define);
-    return;
-  }
-  const fault = "not installed; npm --prefix test/compat install";
-  if (process.env["CI"] === "true") {
-    it(`${title}: the runtime is installed`, () => {
-      throw new Error(fault);
-    });
-    return;
-  }
-  console.warn(`SKIPPED: ${title}: ${fault}`);
-  describe.skip(title, define);
-}
+const INSTALL = "npm --prefix test/compat install --no-package-lock --no-audit --no-fund";
 
-describeWith(bun, "bun.js", () => {
+describeWith(bun, INSTALL, "bun.js", () => {
   channelStory(() => Example.start("bun.js", { command: [bun] }));
 });
 
-describeWith(bun, "hono-bun.js", () => {
+describeWith(bun, INSTALL, "hono-bun.js", () => {
   channelStory(() => Example.start("hono-bun.js", { command: [bun] }));
 });
 
-describeWith(deno, "deno.js", () => {
+describeWith(deno, INSTALL, "deno.js", () => {
   const command = [deno, "run", "--allow-net", "--allow-env"] as const;
   channelStory(() => Example.start("deno.js", { command }));
 });
 
-describeWith(workerd, "worker/index.js", () => {
+describeWith(workerd, INSTALL, "worker/index.js", () => {
   let folder: string;
   afterAll(() => rm(folder, { recursive: true, force: true }));
 

@@ -18,6 +18,8 @@ export default defineConfig({
     ...config.test,
     include: isInstalled ? ["test/examples/**/*.example.ts"] : [],
     passWithNoTests: true,
+    // Some are built first.
+    hookTimeout: 180_000,
     globalSetup: ["test/examples/global-setup.ts"],
   },
 });

@@ -13,7 +13,7 @@ interface Visit {
   readonly ended: Inbox<string>;
 }
 
-describe("proxy.js", () => {
+describe("stream-proxy.js", () => {
   const visits = new Inbox<Visit>("request at the upstream server");
   let upstream: Server;
   let example: Example;
@@ -27,7 +27,7 @@ describe("proxy.js", () => {
     await once(upstream, "listening");
     const { port } = upstream.address() as AddressInfo;
     const env = { UPSTREAM: `http://127.0.0.1:${port}/events` };
-    example = await Example.start("proxy.js", { env });
+    example = await Example.start("stream-proxy.js", { env });
   });
   afterAll(async () => {
     await example[Symbol.asyncDispose]();
