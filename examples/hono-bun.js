@@ -1,13 +1,12 @@
 import { Hono } from "hono";
 import { setCookie } from "hono/cookie";
-import { cors } from "hono/cors";
 import { EventChannel, EventEndpoint } from "event-endpoint";
 
 const channel = new EventChannel();
 const app = new Hono();
-app.use(cors());
 
 app.get("/events", (c) => {
+  c.header("Access-Control-Allow-Origin", "*");
   setCookie(c, "seen", "yes");
   const events = new EventEndpoint(c.req.raw);
   events.addEventListener("close", ({ code }) => console.log(`A stream ended: ${code}`));

@@ -13,7 +13,8 @@ const server = createServer(async (req, res) => {
   try {
     // When the client leaves, so do we.
     const upstream = await fetch(UPSTREAM, { headers, signal: events.signal });
-    if (upstream.status === 204) return await events.pipe([]); // an end after which nobody returns
+    // Nobody is to come back: an empty source ends at once, and says so to the client.
+    if (upstream.status === 204) return void events.pipe([]);
     if (!upstream.ok) throw new Error(`Upstream says ${upstream.status}`);
     const messages = upstream.body
       .pipeThrough(new TextDecoderStream())
@@ -23,9 +24,8 @@ const server = createServer(async (req, res) => {
     await events.pipe(messages, toMessage, { end: "keep-open" });
   } catch (error) {
     if (!events.closed) console.error(error);
-  } finally {
-    events.close({ reconnectionTime: 2000 }); // the client comes back with its id, and so do we
   }
+  events.close({ reconnectionTime: 1000 }); // the client comes back with its id, and so do we
 });
 
 server.listen(PORT, () => console.log(`http://localhost:${server.address().port}/`));

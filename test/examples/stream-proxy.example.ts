@@ -1,9 +1,9 @@
 import { once } from "node:events";
-import { createServer, type Server } from "node:http";
+import { createServer, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { EventEndpoint } from "../../src/event-endpoint.ts";
-import { Inbox } from "../support/inbox.ts";
+import { Inbox, within } from "../support/inbox.ts";
 import { Example } from "./example.ts";
 import { Visitor } from "./visitor.ts";
 
@@ -15,10 +15,14 @@ interface Visit {
 
 describe("stream-proxy.js", () => {
   const visits = new Inbox<Visit>("request at the upstream server");
+  /** What it answers before it would open a stream. */
+  const answers: ((res: ServerResponse) => void)[] = [];
   let upstream: Server;
   let example: Example;
   beforeAll(async () => {
     upstream = createServer((req, res) => {
+      const answer = answers.shift();
+      if (answer) return answer(res);
       const events = new EventEndpoint(req, res);
       const ended = new Inbox<string>("end at the upstream server");
       events.addEventListener("close", ({ code }) => ended.put(code));
@@ -60,13 +64,22 @@ describe("stream-proxy.js", () => {
     await visitor.stopped();
   });
 
-  it("ends its request when its client goes before there is an event", async () => {
-    {
-      await using visitor = await Visitor.to(example.url);
-      const { ended } = await visits.take();
-      await visitor[Symbol.asyncDispose]();
-      expect(await ended.take()).toBe("client-left");
-    }
+  it("ends its request when its client goes, although there is no answer yet", async () => {
+    const asked = new Promise<ServerResponse>((resolve) => answers.push(resolve));
+    await using visitor = await Visitor.to(example.url);
+    const left = once(await within(asked, "request at the upstream server"), "close");
+    await visitor[Symbol.asyncDispose]();
+    await within(left, "end of the request");
+  });
+
+  it("brings its client back after an answer that is no stream, and stops it after a 204", async () => {
+    answers.push(
+      (res) => void res.writeHead(503).end(),
+      (res) => void res.writeHead(204).end(),
+    );
+    await using visitor = await Visitor.to(example.url);
+    await visitor.stopped();
+    expect(answers).toEqual([]);
     expect(visits.size).toBe(0);
   });
 });
