@@ -3,8 +3,7 @@ import Fastify from "fastify";
 import { EventChannel, EventEndpoint } from "event-endpoint";
 
 const channel = new EventChannel();
-// Streams do not end by themselves, and closing the server would wait for them.
-const fastify = Fastify({ forceCloseConnections: true });
+const fastify = Fastify();
 await fastify.register(cors);
 fastify.addContentTypeParser("*", { parseAs: "string" }, (request, body, done) => done(null, body));
 

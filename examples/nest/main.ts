@@ -35,9 +35,10 @@ class AppModule {}
 
 const app = await NestFactory.create<NestExpressApplication>(AppModule, {
   cors: true,
+  bodyParser: false,
   logger: ["error", "warn"],
 });
-app.useBodyParser("text");
+app.useBodyParser("text", { type: () => true });
 app.enableShutdownHooks();
 await app.listen(process.env["PORT"] ?? 3000);
 console.log(`${(await app.getUrl()).replace("[::1]", "localhost")}/events`);

@@ -21,7 +21,9 @@ export function channelStory(start: () => Promise<Example>): void {
       },
     });
   const publish = async (text: string) => {
-    const answer = await fetch(example.url, { method: "POST", body: text });
+    // As `curl -d` does.
+    const headers = { "Content-Type": "application/x-www-form-urlencoded" };
+    const answer = await fetch(example.url, { method: "POST", headers, body: text });
     expect(answer.status).toBeLessThan(300);
     return answer.text();
   };
