@@ -5,7 +5,7 @@ import { createServer } from "node:http";
 import { Writable } from "node:stream";
 
 const PRELUDE_TYPE = "application/vnd.awslambda.http-integration-response";
-const TIMEOUT_MS = 2_500;
+const TIMEOUT_MS = 5_000;
 
 globalThis.awslambda = {
   streamifyResponse: (handler) => handler,

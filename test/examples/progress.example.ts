@@ -24,12 +24,13 @@ describe("progress.js", () => {
 
     while (steps.at(-1)! < 4) steps.push(await doneBy(first));
     await using late = await Visitor.to(job);
-    expect(await doneBy(late)).toBeGreaterThanOrEqual(4);
+    let seenLate = await doneBy(late);
+    expect(seenLate).toBeGreaterThanOrEqual(4);
     first.cut();
     expect(await example.nextLine()).toBe("A watcher is gone: client-left");
     while (steps.at(-1)! < 10) steps.push(await doneBy(first));
     expect(steps).toEqual(steps.toSorted((a, b) => a - b));
-    while ((await doneBy(late)) < 10);
+    while (seenLate < 10) seenLate = await doneBy(late);
 
     const lines = [await example.nextLine(), await example.nextLine(), await example.nextLine()];
     expect(lines.sort()).toEqual([
