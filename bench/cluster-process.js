@@ -51,16 +51,19 @@ function createData(event, bytes) {
 async function startChannel(port) {
   const client = new Redis(port);
   const channel = new EventChannel({ log: new RedisEventLog({ client, key: "bench" }) });
+  let live = 0;
   let onJoin = () => {};
   const http = createServer(async (req, res) => {
     const events = new EventEndpoint(req, res, { keepAlive: false });
-    if (await channel.add(events)) onJoin();
+    if (!(await channel.add(events))) return;
+    live++;
+    onJoin();
   });
   return {
     port: await listen(http),
     joined: (count) =>
       new Promise((resolve) => {
-        onJoin = () => channel.size === count && resolve();
+        onJoin = () => live === count && resolve();
         onJoin();
       }),
     publish: (data) => channel.send(data),

@@ -58,11 +58,17 @@ export async function run({ random, log }) {
 }
 
 /**
- * @param {{ kind: string, processes: number, clients?: number }} plan
+ * @param {{
+ *   kind: string,
+ *   processes: number,
+ *   clients?: number,
+ *   pace?: typeof PACE,
+ *   rush?: typeof RUSH,
+ * }} plan
  * @returns {Promise<{ p50Ms: number, p99Ms: number, rate: number, cost: number }>} times on the way,
  *   deliveries in a second, and µs of server CPU for each of these
  */
-export async function measure({ kind, processes, clients = CLIENTS }) {
+export async function measure({ kind, processes, clients = CLIENTS, pace = PACE, rush = RUSH }) {
   const redis = await startRedis();
   const workers = Array.from({ length: processes }, () =>
     startWorker("cluster-process.js", {
@@ -81,14 +87,14 @@ export async function measure({ kind, processes, clients = CLIENTS }) {
     await reader.call("open", { ports: await all("port"), count: clients });
     await all("joined", { count: clients });
     // Nobody pays for what is done once.
-    await publish("rush", RUSH);
-    const { p50Ms, p99Ms } = await publish("pace", PACE);
+    await publish("rush", rush);
+    const { p50Ms, p99Ms } = await publish("pace", pace);
     await all("begin");
     const startedAt = performance.now();
-    await publish("rush", RUSH);
+    await publish("rush", rush);
     const seconds = (performance.now() - startedAt) / 1000;
     const usages = await all("end");
-    const deliveries = RUSH.events * clients * processes;
+    const deliveries = rush.events * clients * processes;
     const cpuMicros = usages.reduce((sum, usage) => sum + usage.cpuMicros, 0);
     return { p50Ms, p99Ms, rate: deliveries / seconds, cost: cpuMicros / deliveries };
   } finally {
