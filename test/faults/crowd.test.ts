@@ -11,7 +11,7 @@ const SOAK = process.env["SOAK"];
 
 const MEGABYTE = 1_048_576;
 /** A process has so many files that it can open: on usual machines, some more than these. */
-const [STALLED, HEALTHY] = SOAK ? [100, 9_000] : [30, 120];
+const [STALLED, HEALTHY] = SOAK ? [100, 9_000] : [30, 60];
 const LIMIT_MS = SOAK ? 900_000 : 60_000;
 /** What a process may need besides: for everybody else, and because memory comes in large parts. */
 const SLACK = 30 * MEGABYTE;
