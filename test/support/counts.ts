@@ -6,7 +6,7 @@ const COUNTS = {
   /** Lifecycles of the leak proof, on all kinds of servers: test/leaks. */
   lifecycles: [2_000, 100_000],
   /** Random requests to each of two servers: test/faults/hostile-requests. */
-  requests: [400, 500_000],
+  requests: [1_000, 500_000],
   /** Sequences of operations on a recording sink, and 15 % of it on each of three servers: test/model. */
   sequences: [400, 70_000],
   /** Random messages, and as many comments, for each of two parsers: test/core/frame. */
