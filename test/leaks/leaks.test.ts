@@ -35,10 +35,12 @@ afterAll(() => rm(folder, { recursive: true }));
 async function run(plan: Plan): Promise<{ report: Report; leaks: string[] }> {
   const child = fork(file, [JSON.stringify(plan)], { execArgv: ["--expose-gc"] });
   try {
-    const exit = once(child, "exit") as Promise<[number]>;
+    const exit = once(child, "exit") as Promise<[number | null, NodeJS.Signals | null]>;
     const message = Promise.race([
       once(child, "message") as Promise<[Report]>,
-      exit.then(([code]) => Promise.reject(new Error(`The program ended with ${code}`))),
+      exit.then(([code, signal]) =>
+        Promise.reject(new Error(`The program ended with ${signal ?? code}`)),
+      ),
     ]);
     const [report] = await within(message, "report", limitMs(plan.cycles));
     const leaks = findLeaks(report, plan);
