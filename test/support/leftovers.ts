@@ -16,8 +16,8 @@ export interface LeftoverWatch {
 /** The clock that undici has for all of its connections: it stops by itself when none is left. */
 const UNDICI_CLOCK = /^at refreshTimeout \(\S*undici/;
 
-/** All deliveries that there were. To search the heap for those that are left would take longer. */
-const started: WeakRef<Delivery>[] = [];
+/** The deliveries that are there. To search the heap for them would take longer. */
+let started: WeakRef<Delivery>[] = [];
 const start = Object.getOwnPropertyDescriptor(Delivery.prototype, "start")!
   .value as Delivery["start"];
 Delivery.prototype.start = function (head) {
@@ -44,20 +44,20 @@ export function watchLeftovers(): LeftoverWatch {
       const more = count - (before[name] ?? 0);
       if (more > 0) left.push(`${more} ${name}`);
     }
-    if (left.length > 0) return left;
-    // What is not held is there until it is collected. It takes the longest by far.
-    if (started.length > 0) collectGarbage();
     const endpoints = countEndpoints();
-    return endpoints > 0 ? [`${endpoints} EventEndpoint`] : [];
+    if (endpoints > 0) left.push(`${endpoints} EventEndpoint`);
+    return left;
   };
 
   return {
     async find(deadlineMs) {
       const endAt = performance.now() + deadlineMs;
       let left = findNow();
-      while (left.length > 0 && performance.now() < endAt) {
-        await new Promise((resolve) => later(resolve, 20));
-        // Some handles are closed when their owner is collected.
+      // Each look takes longer than most tests: the longer it waits, the less often it looks.
+      for (let restMs = 20; left.length > 0 && performance.now() < endAt; restMs *= 1.5) {
+        // Not in the turn that has looked at them: that keeps them.
+        await new Promise((resolve) => later(resolve, restMs));
+        // Endpoints are there until they are collected, and some handles until their owner is.
         collectGarbage();
         left = findNow();
       }
@@ -79,5 +79,6 @@ function countHandles(): Counts {
 
 /** How many endpoints somebody holds. Each, of whatever class, has one delivery. */
 function countEndpoints(): number {
-  return started.filter((delivery) => delivery.deref() !== undefined).length;
+  started = started.filter((delivery) => delivery.deref() !== undefined);
+  return started.length;
 }
