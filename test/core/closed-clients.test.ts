@@ -45,12 +45,14 @@ describe("MemoryClosedClients", () => {
   });
 
   it("holds 100 000 marks by default, however many are set", () => {
+    // Asked so often, the real time is a lot cheaper than a fake one.
+    vi.useRealTimers();
     const clients = new MemoryClosedClients();
-    for (let id = 0; id < 250_000; id++) clients.add(`${id}`);
+    for (let id = 0; id < 110_000; id++) clients.add(`${id}`);
     let held = 0;
-    for (let id = 0; id < 250_000; id++) if (clients.has(`${id}`)) held++;
+    for (let id = 0; id < 110_000; id++) if (clients.has(`${id}`)) held++;
     expect(held).toBe(100_000);
-    expect(clients.has("249999")).toBe(true);
+    expect(clients.has("109999")).toBe(true);
   });
 
   it.each([{ ttl: 0 }, { ttl: NaN }, { maxEntries: 0 }, { maxEntries: -1 }])(

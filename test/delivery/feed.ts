@@ -1,5 +1,5 @@
-import { afterAll } from "vitest";
 import { EventChannel, type EventChannelOptions } from "../../src/index.ts";
+import { afterEachFile } from "../support/file-end.ts";
 import { dataOf } from "./journal.ts";
 import type { Channel } from "./splice-world.ts";
 
@@ -11,7 +11,7 @@ export function closeAtEnd<Of extends Channel>(channel: Of): Of {
   return channel;
 }
 
-afterAll(() => {
+afterEachFile(() => {
   for (const channel of channels) void channel.close();
   channels.clear();
 });

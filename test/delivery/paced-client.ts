@@ -1,8 +1,8 @@
 import { createParser } from "eventsource-parser";
-import { afterAll } from "vitest";
 import type { ResponseHead, Sink, SinkOwner } from "../../src/core/sink.ts";
 import { EventStream } from "../../src/core/stream.ts";
 import type { EventEndpointOptions } from "../../src/index.ts";
+import { afterEachFile } from "../support/file-end.ts";
 import type { Journal } from "./journal.ts";
 
 /** A connection without a network: what is written waits until the client takes it. */
@@ -61,8 +61,9 @@ class PacedSink implements Sink {
 /** Those who are connected. */
 const clients = new Set<PacedClient>();
 
-afterAll(() => {
+afterEachFile(() => {
   for (const client of clients) client.leave();
+  clients.clear();
 });
 
 class PacedStream extends EventStream {

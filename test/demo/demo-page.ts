@@ -135,7 +135,7 @@ export class DemoPage {
         if (condition(view)) return view;
         throw new Error(`Waited for ${String(condition)}: ${JSON.stringify(view, null, 2)}`);
       },
-      { timeout: 10_000, interval: 20 },
+      { timeout: 10_000, interval: 50 },
     );
   }
 

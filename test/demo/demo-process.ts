@@ -7,6 +7,8 @@ import { buildPackage, ROOT } from "../support/build.ts";
 
 /** How often there is a sample in a demo that was made for tests. */
 export const SAMPLE_MS = 250;
+/** How long its clients wait before they come back, unless they were told another time. */
+export const RECONNECTION_MS = 250;
 /** What `npm run demo` needs besides the installed packages. */
 const PARTS = ["package.json", "tsconfig.json", "tsup.config.ts", "src", "demo"];
 
@@ -16,16 +18,11 @@ export interface PackageCopy {
   remove(): Promise<void>;
 }
 
-/**
- * Puts the demo where it finds the built package as users do: among the installed ones. Its clock
- * is a faster one: there is a sample whenever somebody waits for it.
- */
+/** Puts the demo where it finds the built package as users do: among the installed ones. */
 export async function installDemo(): Promise<PackageCopy> {
   const folder = await mkdtemp(join(tmpdir(), "event-endpoint-demo-"));
   await cp(join(ROOT, "demo"), join(folder, "demo"), { recursive: true });
-  const sampler = join(folder, "demo/sampler.js");
-  const code = await readFile(sampler, "utf8");
-  await writeFile(sampler, code.replace(/INTERVAL_MS = \d+/, `INTERVAL_MS = ${SAMPLE_MS}`));
+  await hurry(folder);
   await writeFile(join(folder, "package.json"), '{ "type": "module" }');
   await mkdir(join(folder, "node_modules"));
   const target = join(folder, "node_modules", "event-endpoint");
@@ -40,8 +37,22 @@ export async function installDemo(): Promise<PackageCopy> {
 export async function copyPackage(): Promise<PackageCopy> {
   const folder = await mkdtemp(join(tmpdir(), "event-endpoint-demo-"));
   for (const part of PARTS) await cp(join(ROOT, part), join(folder, part), { recursive: true });
+  await hurry(folder);
   await symlink(join(ROOT, "node_modules"), join(folder, "node_modules"), "junction");
   return { folder, remove: () => rm(folder, { recursive: true, force: true }) };
+}
+
+/** Makes a copy's times shorter: they are for people to watch, and tests only wait for them. */
+async function hurry(folder: string): Promise<void> {
+  for (const [file, before, after] of [
+    ["demo/sampler.js", "INTERVAL_MS = 1000", `INTERVAL_MS = ${SAMPLE_MS}`],
+    ["demo/server.js", "reconnectionTime: 1000", `reconnectionTime: ${RECONNECTION_MS}`],
+  ] as const) {
+    const path = join(folder, file);
+    const code = await readFile(path, "utf8");
+    if (!code.includes(before)) throw new Error(`${file} has no ${before}`);
+    await writeFile(path, code.replace(before, after));
+  }
 }
 
 /** A server that was started for a person at a terminal, and has said where it is. */

@@ -2,7 +2,13 @@ import type { Browser } from "puppeteer-core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { type BrowserName, describeBrowser, launch } from "../support/browser.ts";
 import { type Adapter, DemoPage, type Row, type View } from "./demo-page.ts";
-import { DemoProcess, installDemo, type PackageCopy, SAMPLE_MS } from "./demo-process.ts";
+import {
+  DemoProcess,
+  installDemo,
+  type PackageCopy,
+  RECONNECTION_MS,
+  SAMPLE_MS,
+} from "./demo-process.ts";
 import { Visitor } from "./visitor.ts";
 
 const ADAPTERS = ["node", "fetch"] as const;
@@ -137,7 +143,7 @@ describePage("chromium", "the page of the demo", () => {
       expect(readStatuses()).toEqual([200, 204]);
 
       // Twice the reconnection time, by the server's clock.
-      await visitor.takeSamples(2000 / SAMPLE_MS);
+      await visitor.takeSamples(1 + (2 * RECONNECTION_MS) / SAMPLE_MS);
       await visitor.publish("while closed");
       expect(readStatuses()).toEqual([200, 204]);
       expect((await page.read()).state).toBe("CLOSED");

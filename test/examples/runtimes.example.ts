@@ -3,7 +3,7 @@ import { cp, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll } from "vitest";
-import { installed } from "../compat/runtimes/runtime.ts";
+import { installed } from "../support/installed.ts";
 import { channelStory } from "./channel-story.ts";
 import { describeWith } from "./describe-with.ts";
 import { Example, EXAMPLES } from "./example.ts";

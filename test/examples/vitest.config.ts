@@ -18,6 +18,9 @@ export default defineConfig({
     ...config.test,
     include: isInstalled ? ["test/examples/**/*.example.ts"] : [],
     passWithNoTests: true,
+    // Each starts a server of its own, and some a compiler.
+    maxWorkers: 2,
+    isolate: true,
     // Some are built first.
     hookTimeout: 180_000,
     globalSetup: ["test/examples/global-setup.ts"],

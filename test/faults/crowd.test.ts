@@ -8,10 +8,11 @@ import { PROTOCOLS } from "./listen.ts";
 import { startReaders } from "./readers.ts";
 
 const SOAK = process.env["SOAK"];
+if (!SOAK) console.warn("SKIPPED: a crowd that the clock alone is rid of: only with SOAK=1");
 
 const MEGABYTE = 1_048_576;
 /** A process has so many files that it can open: on usual machines, some more than these. */
-const [STALLED, HEALTHY] = SOAK ? [100, 9_000] : [30, 120];
+const [STALLED, HEALTHY] = SOAK ? [100, 9_000] : [30, 60];
 const LIMIT_MS = SOAK ? 900_000 : 60_000;
 /** What a process may need besides: for everybody else, and because memory comes in large parts. */
 const SLACK = 30 * MEGABYTE;
@@ -98,19 +99,22 @@ describe.each(PROTOCOLS)("over %s, a crowd in which some stall", (protocol) => {
     LIMIT_MS,
   );
 
-  it(
-    "costs whatever is written, to a server that does not look",
-    async () => {
-      const few = { ticked: 5, fed: 5, roundsPerLook: 64 };
-      const { rss, open } = await run({ ...plan, protocol, subject: "bare", ...few });
-      expect(open).toBe(STALLED + 10);
-      expect(rss.peak - rss.before).toBeGreaterThan(BOUND);
-    },
-    LIMIT_MS,
-  );
+  // For the measurement; one protocol tells as much as three.
+  if (SOAK || protocol === "HTTP/1") {
+    it(
+      "costs whatever is written, to a server that does not look",
+      async () => {
+        const few = { ticked: 5, fed: 5, roundsPerLook: 64 };
+        const { rss, open } = await run({ ...plan, protocol, subject: "bare", ...few });
+        expect(open).toBe(STALLED + 10);
+        expect(rss.peak - rss.before).toBeGreaterThan(BOUND);
+      },
+      LIMIT_MS,
+    );
+  }
 
   it.runIf(SOAK)(
-    "is rid of them by the clock alone, too",
+    `is rid of them by the clock alone, too${SOAK ? "" : " (only with SOAK=1)"}`,
     async () => {
       const clockAlone = { maxBufferedAmount: null, stallTimeout: 2_000 };
       const most = (6 * MEGABYTE) / BLOCK_BYTES;

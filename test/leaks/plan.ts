@@ -2,8 +2,8 @@
 export interface Plan {
   readonly subject: "EventEndpoint" | "naive";
   readonly cycles: number;
-  /** Something that one cycle in a thousand does not clean up. */
-  readonly plant?: "endpoint" | "listener" | "timer and channel" | undefined;
+  /** Whether one cycle in a thousand leaves an endpoint, a listener, a channel and a timer behind. */
+  readonly plants?: boolean;
 }
 
 /** What the program found in itself when everybody had left. */

@@ -21,7 +21,7 @@ import { watchTimers } from "../support/timers.ts";
 import { NaiveEndpoint } from "./naive-endpoint.ts";
 import type { Plan, Report } from "./plan.ts";
 
-const { subject, cycles, plant } = JSON.parse(process.argv[2]!) as Plan;
+const { subject, cycles, plants } = JSON.parse(process.argv[2]!) as Plan;
 const Subject = subject === "naive" ? NaiveEndpoint : EventEndpoint;
 
 const progress = reportProgress("lifecycles", cycles);
@@ -52,10 +52,9 @@ const kept = new Set<unknown>();
 
 /** What is left behind by one cycle in a thousand, if the plan says so. */
 function neglect(events: EventEndpoint): void {
-  if (opened % 1000 !== 500) return;
-  if (plant === "endpoint") kept.add(events);
-  if (plant === "listener") shutdown.signal.addEventListener("abort", () => {});
-  if (plant !== "timer and channel") return;
+  if (!plants || opened % 1000 !== 500) return;
+  kept.add(events);
+  shutdown.signal.addEventListener("abort", () => {});
   kept.add(new EventChannel());
   globalThis.setInterval(() => {}, 60_000).unref();
 }

@@ -533,6 +533,8 @@ export class HostSystem extends System {
     expect(model.text.startsWith(this.text), "the client has what it ought to").toBe(true);
     for (const [index, sent] of this.sends.entries()) {
       const expected = model.sends[index];
+      // Asked so often that an assertion for each would take most of the time.
+      if (sent === expected) continue;
       if (expected !== undefined) expect(sent).toBe(expected);
       else if (!model.code) expect(sent).not.toBe(false);
     }

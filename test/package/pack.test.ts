@@ -1,12 +1,16 @@
 import { cp, mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join, posix } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { buildPackage, copyTree, listFiles, pack, ROOT } from "../support/build.ts";
 import type { Manifest } from "./consumer.ts";
 
 /** What people get besides the folders `dist` and `src`. */
 const TEXTS = ["CHANGELOG.md", "LICENSE", "README.md", "package.json"];
+
+interface SourceMap {
+  readonly sources: readonly string[];
+}
 
 let folder: string;
 /** What is in the repository, and what of it is packed. */
@@ -34,6 +38,22 @@ describe("the package that is published", () => {
   it("has the read-me, the changelog, the licence, and nothing else", () => {
     const others = packed.filter((path) => !inFolder("dist")(path) && !inFolder("src")(path));
     expect(others).toEqual(TEXTS);
+  });
+
+  it("has the sources that its source maps name, and a map for all of its code", async () => {
+    const code = packed.filter((path) => path.endsWith(".js"));
+    expect(packed.filter((path) => path.endsWith(".js.map"))).toEqual(
+      code.map((path) => `${path}.map`),
+    );
+    const named = new Set<string>();
+    for (const path of code) {
+      const text = await readFile(join(folder, path), "utf8");
+      expect(text.trimEnd().split("\n").at(-1)).toBe(`//# sourceMappingURL=${basename(path)}.map`);
+      const map = JSON.parse(await readFile(join(folder, `${path}.map`), "utf8")) as SourceMap;
+      for (const source of map.sources) named.add(posix.join(posix.dirname(path), source));
+    }
+    expect([...named].filter((path) => !packed.includes(path))).toEqual([]);
+    expect(named).toContain("src/core/frame.ts");
   });
 
   it("has no tests", () => {

@@ -1,8 +1,9 @@
 import { randomUUID } from "node:crypto";
 import { Redis } from "ioredis";
-import { afterAll, it } from "vitest";
+import { it } from "vitest";
 import type { RedisClient } from "../../src/redis/client.ts";
 import { RedisEventLog } from "../../src/redis/event-log.ts";
+import { afterEachFile } from "../support/file-end.ts";
 import { Line } from "../support/line.ts";
 import { CLIENTS, type OpenClient } from "./clients.ts";
 import { appendSurely, Diary } from "./diary.ts";
@@ -33,8 +34,8 @@ RedisEventLog.prototype.follow = async function (listener) {
   return subscription;
 };
 
-afterAll(() => {
-  for (const subscription of subscriptions) subscription[Symbol.dispose]();
+afterEachFile(() => {
+  for (const subscription of subscriptions.splice(0)) subscription[Symbol.dispose]();
 });
 
 /** Servers, clients and lines of a test, closed after it. */

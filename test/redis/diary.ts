@@ -27,8 +27,8 @@ export class Diary implements EventLogListener {
     this.#write("gap");
   }
 
-  /** Waits until the diary has a line, for so long as was promised. */
-  async until(line: string, ms = 5_000): Promise<void> {
+  /** Waits until the diary has a line: for as long as was promised, and some more on a busy machine. */
+  async until(line: string, ms = 7_000): Promise<void> {
     if (this.lines.includes(line)) return;
     let wake!: () => void;
     const written = new Promise<void>((resolve) => {

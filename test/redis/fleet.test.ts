@@ -29,11 +29,7 @@ describeWithProgram(["redis-server"], "servers with one channel", () => {
     let fleet: Fleet;
     beforeAll(async () => {
       server = await bench.start("--appendonly", "yes", "--appendfsync", "always");
-      fleet = await Fleet.start(server.url, [
-        "ioredis 6, RESP3",
-        "redis 6, RESP3",
-        "redis 4, RESP2",
-      ]);
+      fleet = await Fleet.start(server.url, KINDS);
     });
     afterAll(async () => {
       await fleet[Symbol.asyncDispose]();

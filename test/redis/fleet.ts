@@ -90,7 +90,9 @@ export class Fleet {
         if (listening !== undefined) resolve(listening);
         if (fault !== undefined) this.faults.push(fault);
       });
-      child.on("exit", (code) => reject(new Error(`A server ended with ${code}`)));
+      child.on("exit", (code, signal) => {
+        reject(new Error(`A server ended with ${signal ?? code}`));
+      });
     });
     this.#members.push({ child, port });
   }

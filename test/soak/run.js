@@ -29,10 +29,16 @@ const timer = setTimeout(() => {
   end();
 }, LIMIT_MIN * 60_000);
 
-child.on("exit", (code) => {
+child.on("exit", (code, signal) => {
   clearTimeout(timer);
   const minutes = ((performance.now() - start) / 60_000).toFixed(1);
-  const result = isOver ? `NOT FINISHED within ${LIMIT_MIN} min` : code === 0 ? "passed" : "FAILED";
-  console.log(`\nSoak: ${result}, after ${minutes} min`);
+  console.log(`\nSoak: ${judge(code, signal)}, after ${minutes} min`);
   process.exitCode = code === 0 ? 0 : 1;
 });
+
+function judge(code, signal) {
+  if (isOver) return `NOT FINISHED within ${LIMIT_MIN} min`;
+  // Nobody else says so: a system that is short of memory ends a process without a word.
+  if (signal) return `FAILED, ended by ${signal}`;
+  return code === 0 ? "passed" : `FAILED with exit code ${code}`;
+}

@@ -13,6 +13,9 @@ export default defineConfig({
       "test/load/*.test.ts",
       "test/model/endpoint.test.ts",
     ],
+    // They compute all the time, and measure their processes.
+    maxWorkers: 2,
+    isolate: true,
     // Each test as it ends; what goes on meanwhile, the tests say themselves.
     reporters: ["verbose"],
     // Those with full counts have limits of their own.

@@ -14,6 +14,7 @@ import {
 } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, dirname, join, relative } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 
@@ -25,6 +26,8 @@ const TEXTS = ["LICENSE", "README.md", "CHANGELOG.md"];
 const PREFIX = "event-endpoint-build-";
 /** How long a build stays that nobody uses. */
 const KEEP_MS = 3_600_000;
+/** No build takes longer. */
+const BUILD_MS = 60_000;
 
 const run = promisify(execFile);
 let built: Promise<string> | undefined;
@@ -34,8 +37,8 @@ let built: Promise<string> | undefined;
  * Resolves to the folder of the unpacked tarball, which is shared and not to be changed.
  *
  * The result is kept in the system's temporary folder under a hash of the sources, so that the
- * test files, which vitest runs in processes of their own, have one build between them. Two that
- * start at once both build, and the first one wins.
+ * test files, which vitest runs in processes of their own, have one build between them. Of those
+ * that start at once, one builds and the others wait.
  */
 export function buildPackage(): Promise<string> {
   return (built ??= build());
@@ -49,23 +52,40 @@ async function build(): Promise<string> {
     const stage = join(work, "stage");
     await copyTree(ROOT, stage, (path) => parts.has(path.split(/[\\/]/)[0]!));
     const result = join(tmpdir(), PREFIX + (await hashTree(stage)));
-    if (await exists(result)) {
-      await utimes(result, new Date(), new Date()); // in use: nobody removes it
-      return result;
-    }
-    await symlink(join(ROOT, "node_modules"), join(stage, "node_modules"), "junction");
-    await npm(stage, "run", "--silent", "build", "--", "--silent");
-    const [{ filename }] = await pack(stage);
-    const unpacked = join(work, "unpacked");
-    await mkdir(unpacked);
-    await run("tar", ["-xzf", join(stage, filename), "-C", unpacked]);
-    await removeOldBuilds();
-    await rename(join(unpacked, "package"), result).catch(async (error: unknown) => {
-      if (!(await exists(result))) throw error;
+    await lock(`${result}.lock`, async () => {
+      // In use: nobody removes it.
+      if (await exists(result)) return utimes(result, new Date(), new Date());
+      await symlink(join(ROOT, "node_modules"), join(stage, "node_modules"), "junction");
+      await npm(stage, "run", "--silent", "build", "--", "--silent");
+      const [{ filename }] = await pack(stage);
+      const unpacked = join(work, "unpacked");
+      await mkdir(unpacked);
+      await run("tar", ["-xzf", join(stage, filename), "-C", unpacked]);
+      await removeOldBuilds();
+      return rename(join(unpacked, "package"), result);
     });
     return result;
   } finally {
     await rm(work, { recursive: true, force: true });
+  }
+}
+
+/** Runs what only one process may do at a time; one that died within keeps the others for a while. */
+async function lock(folder: string, run: () => Promise<void>): Promise<void> {
+  while (
+    !(await mkdir(folder).then(
+      () => true,
+      () => false,
+    ))
+  ) {
+    const { mtimeMs } = await stat(folder).catch(() => ({ mtimeMs: Date.now() }));
+    if (Date.now() - mtimeMs > BUILD_MS) await rm(folder, { recursive: true, force: true });
+    await setTimeout(50);
+  }
+  try {
+    await run();
+  } finally {
+    await rm(folder, { recursive: true, force: true });
   }
 }
 

@@ -23,7 +23,9 @@ export class Child {
     this.#messages = new Inbox(`message of ${what}`);
     process_.on("message", (message) => this.#messages.put(message));
     this.ended = new Promise((_, reject) => {
-      process_.on("exit", (code) => reject(new Error(`${what} ended with ${code}`)));
+      process_.on("exit", (code, signal) => {
+        reject(new Error(`${what} ended with ${signal ?? code}`));
+      });
     });
     this.ended.catch(() => {}); // told to who waits for a message
   }

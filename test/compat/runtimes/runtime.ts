@@ -1,7 +1,6 @@
 import { build } from "esbuild";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync } from "node:fs";
 import { cp, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -11,9 +10,6 @@ import { within } from "../../support/inbox.ts";
 
 const HERE = import.meta.dirname;
 
-/** Where `npm --prefix test/compat install` puts the runtimes. */
-const INSTALLED = join(HERE, "..", "node_modules");
-
 /** How a runtime is started with one of the servers here. */
 export interface Runtime {
   /** Its program; the folder of the package in `node_modules`, and the path within. */
@@ -21,15 +17,6 @@ export interface Runtime {
   readonly args: readonly string[];
   /** Whether it sees the end of a connection only when it writes the next time. */
   readonly seesFinLate?: boolean;
-}
-
-/** Is it installed? */
-export function isInstalled({ program }: Runtime): boolean {
-  return existsSync(program);
-}
-
-export function installed(...path: string[]): string {
-  return join(INSTALLED, ...path);
 }
 
 /** A server on some runtime, as a process of its own. */
