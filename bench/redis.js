@@ -24,13 +24,15 @@ export async function startRedis() {
   command.push("--save", "", "--appendonly", "no");
   if (canPin()) command.unshift("taskset", "-c", `${READER_CORE}`);
   const redis = spawn(command[0], command.slice(1), { stdio: "ignore" });
-  process.on("exit", () => redis.kill());
+  const kill = () => redis.kill();
+  process.on("exit", kill);
   const exited = new Promise((resolve) => redis.once("exit", resolve));
   while (!(await answers(port))) await new Promise((resolve) => setTimeout(resolve, 10));
   return {
     port,
     stop() {
-      redis.kill();
+      process.off("exit", kill);
+      kill();
       return exited;
     },
   };
