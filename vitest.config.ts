@@ -1,8 +1,10 @@
-import { defineConfig } from "vitest/config";
+import { configDefaults, defineConfig } from "vitest/config";
+import { AROUND } from "./test/around/suites.ts";
 
 export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
+    exclude: [...configDefaults.exclude, ...AROUND],
     // After each file: no endpoint, timer, socket or listener is left.
     setupFiles: ["test/support/setup.ts"],
     // A hang is an assertion with a deadline in the test itself; this is the last resort.
