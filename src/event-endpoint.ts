@@ -59,14 +59,15 @@ export class EventEndpoint<
     responseOrOptions?: NodeResponse | EventEndpointOptions,
     nodeOptions?: EventEndpointOptions,
   ) {
-    if (isFetchRequest(request)) {
-      const sink = new BodySink(request);
-      super(sink, readFetchRequest(request), responseOrOptions as EventEndpointOptions);
-      this.#response = sink.response;
-    } else {
-      const info = readNodeRequest(request);
-      super(new ResponseSink(responseOrOptions as NodeResponse | undefined), info, nodeOptions);
-    }
+    const isFetch = isFetchRequest(request);
+    const info = isFetch ? readFetchRequest(request) : readNodeRequest(request);
+    const body = isFetch && new BodySink(request);
+    super(
+      body || new ResponseSink(responseOrOptions as NodeResponse | undefined),
+      info,
+      isFetch ? (responseOrOptions as EventEndpointOptions | undefined) : nodeOptions,
+    );
+    if (body) this.#response = body.response;
   }
 
   /** What a fetch-style handler returns; `null` on Node, where `res` was answered. */

@@ -10,7 +10,7 @@ const SHARE = 4;
  * the ids that their clients have fall out of the log. One small event for each share of it.
  */
 export class QuietCursors implements Deadline {
-  dueAt = Infinity;
+  dueAt: number = Infinity;
   readonly #broadcast: Broadcast;
   readonly #maxEntries: number;
   readonly #maxBytes: number;

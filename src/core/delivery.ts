@@ -30,7 +30,7 @@ export interface Feeder {
  * It is open until it has a `code`, and over when nothing is on its way any more.
  */
 export class Delivery implements SinkOwner, Deadline, TurnTask {
-  dueAt = Infinity;
+  dueAt: number = Infinity;
   /** What ended it; `undefined` while it is open. */
   code: CloseCode | undefined;
   /** What the client brought, then what was accepted last. */
@@ -176,7 +176,7 @@ export class Delivery implements SinkOwner, Deadline, TurnTask {
     if (this.dueAt === Infinity) this.#schedule();
   }
 
-  sinkClosed(clean = !this.#isDirty): void {
+  sinkClosed(clean: boolean = !this.#isDirty): void {
     this.flushFeeders();
     if (this.isOver) return;
     this.isOver = true;
@@ -190,7 +190,7 @@ export class Delivery implements SinkOwner, Deadline, TurnTask {
   }
 
   /** Writes what was collected. */
-  onTurnEnd(now = performance.now()): void {
+  onTurnEnd(now: number = performance.now()): void {
     const text = this.#outbox;
     this.#outbox = "";
     if (!text) return;

@@ -43,13 +43,16 @@ export let failStream: (stream: EventStream<never>, error: unknown, stage: Error
 /** What brings a stream's frames to its client. For the package, not for users. */
 export let deliveryOf: (stream: EventStream<never>) => Delivery;
 
+/** The platform's class, with the types of our events. */
+const TypedEventTarget: new () => EndpointEventTarget = EventTarget;
+
 /**
  * One event stream to one client, over whatever sink: the state machine that `EventEndpoint` is
  * built on. It is open until the first reason to end it, and says so exactly once.
  */
 export abstract class EventStream<
   Events = DefaultEvents,
-> extends (EventTarget as new () => EndpointEventTarget) {
+> extends TypedEventTarget {
   readonly #options: StreamOptions;
   readonly #delivery: Delivery;
   /** Whether listeners can have been added: an end before that is told later. */

@@ -47,9 +47,9 @@ const TRANSIENT_MS = 1_000;
 export class RedisEventLog implements EventLog {
   readonly maxEntries: number;
   /** A stream is bounded by its length alone. */
-  readonly maxAge = Infinity;
+  readonly maxAge: number = Infinity;
   /** Likewise. */
-  readonly maxBytes = Infinity;
+  readonly maxBytes: number = Infinity;
   readonly #link: RedisLink;
   readonly #key: string;
   #feed: Feed | undefined;

@@ -16,7 +16,7 @@ const RECENT = "1000";
 /** One stream, as this process reads it. */
 export class Feed {
   readonly key: string;
-  readonly followers = new Followers<StreamEntry>();
+  readonly followers: Followers<StreamEntry> = new Followers();
   /** The last entry that was told and stays, and so the one by which history is recognised. */
   lastId = "";
   /** Where to read on. */

@@ -7,5 +7,6 @@ export const AROUND = [
   "test/compat/runtimes/**/*.test.ts",
   "test/demo/**/*.test.ts",
   "test/package/compilers.test.ts",
+  "test/package/jsr.test.ts",
   "test/package/require.test.ts",
 ];
