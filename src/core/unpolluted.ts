@@ -11,9 +11,11 @@ const isPolluted = (object: object, name: PropertyKey) =>
 /**
  * What is to be read of an object of the user's: all but what a fault elsewhere in the process has
  * put on `Object.prototype`, and so on every object. As long as there is no such thing (what
- * pollutes is assigned, and so it is enumerable), it is the object itself.
+ * pollutes is assigned, and so it is enumerable), it is the object itself. Of `null`, which is what
+ * many say for no options, there is nothing to be read.
  */
-export function unpolluted<T extends object>(given: T): T {
+export function unpolluted<T extends object>(given: T | null): T {
+  if (given === null) return unpolluted({} as T);
   for (const _ in Object.prototype) {
     return new Proxy(given, {
       has: (object, name) => name in object && !isPolluted(object, name),

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { EventChannel, MemoryEventLog, ServerSentEvent } from "../../src/index.ts";
+import { EventChannel, EventEndpoint, MemoryEventLog, ServerSentEvent } from "../../src/index.ts";
 import { turn } from "../support/recording-sink.ts";
 import { Stage } from "./recorded-channel.ts";
 
@@ -27,6 +27,16 @@ describe("wrong use of a channel", () => {
     const create = () => new EventChannel(options as never);
     expect(create).toThrow(TypeError);
     expect(create).toThrow(`"${name}"`);
+  });
+
+  it("is not to say null for no options, as many do", async () => {
+    const channel = new EventChannel(null as never);
+    const events = new EventEndpoint(new Request("http://localhost/"), null as never);
+    expect(await channel.add(events, null as never)).toBe(true);
+    await channel.send("x", null);
+    await events.response.body?.cancel();
+    await channel.close(null as never);
+    expect(events.closed).toBe(true);
   });
 
   it("does not mean options that are undefined, which have their defaults", async () => {
