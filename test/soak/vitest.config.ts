@@ -1,18 +1,13 @@
 import { defineConfig } from "vitest/config";
 import config from "../../vitest.config.ts";
+import { GROUPS } from "./groups.js";
 
-/** Those suites that have full counts (test/support/counts.ts); run.js sets what asks for these. */
+/** Suites that have full counts (test/support/counts.ts); run.js sets what asks for these. */
 export default defineConfig({
   ...config,
   test: {
     ...config.test,
-    include: [
-      "test/core/frame.test.ts",
-      "test/faults/hostile-requests.test.ts",
-      "test/leaks/leaks.test.ts",
-      "test/load/*.test.ts",
-      "test/model/endpoint.test.ts",
-    ],
+    include: GROUPS[(process.env["SOAK_GROUP"] ?? "endpoint") as keyof typeof GROUPS],
     // They compute all the time, and measure their processes.
     maxWorkers: 2,
     isolate: true,
