@@ -10,7 +10,9 @@ fastify.addContentTypeParser("*", { parseAs: "string" }, (request, body, done) =
 fastify.get("/events", (request, reply) => {
   reply.header("Set-Cookie", "seen=yes");
   // What plugins and you have put on the reply is not on the raw response, and hijack() would lose it.
-  reply.raw.setHeaders(new Map(Object.entries(reply.getHeaders())));
+  for (const [name, value] of Object.entries(reply.getHeaders())) {
+    if (value) reply.raw.setHeader(name, value);
+  }
   reply.hijack();
   const events = new EventEndpoint(request.raw, reply.raw);
   events.addEventListener("close", ({ code }) => console.log(`A stream ended: ${code}`));

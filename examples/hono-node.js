@@ -13,7 +13,7 @@ app.get("/events", (c) => {
   const events = new EventEndpoint(c.req.raw);
   events.addEventListener("close", ({ code }) => console.log(`A stream ended: ${code}`));
   channel.add(events);
-  // `return events.response` alone would lose what was set by c.header() and setCookie().
+  // `return events.response` alone may lose what was set by c.header() and setCookie().
   return c.newResponse(events.response.body, events.response);
 });
 

@@ -142,6 +142,7 @@ export class Connection {
     if (source !== this.#source) return;
     if (refused?.count > 0) {
       show("answer", "204 No Content");
+      show("seen-id", refused.lastEventId);
       log("closed", `The server saw ${shortenId(refused.lastEventId)} and answered 204.`);
       this.note("The server answered 204. The browser does not come back by itself.");
     } else {

@@ -141,6 +141,7 @@ onButton("again", () => {
   log("button", "A new EventSource, after the last id.");
   connection.connect(readAdapter());
 });
+find("text").addEventListener("input", () => show("problem", ""));
 find("publish-form").addEventListener("submit", (event) => {
   event.preventDefault();
   void publish(find("text").value);

@@ -42,7 +42,7 @@ server.listen(process.env.PORT ?? 3000, () => {
   console.log(`http://localhost:${server.address().port}/`);
 });
 
-// Ends the streams, which else would hold the server for ever; the clients come back to the next.
+// Ends the streams, which would otherwise hold the server for ever; the clients come back to the next.
 process.on("SIGTERM", () => {
   server.close();
   channel.close({ spread: [500, 5000] });

@@ -118,7 +118,7 @@ export class EventChannel<Events = DefaultEvents> extends EventTarget {
    * gets one event `ready` with the current id; one whose id is unknown or too far behind gets one
    * event `resync`, with its id as `data.lastEventId`. Then events come as they are sent.
    *
-   * Adding a member again changes its topics and its filter.
+   * Adding a member again replaces its topics and its filter; left out, they are gone.
    *
    * @returns `true` once events come as they are sent; `false` if the endpoint is or becomes closed
    *   before that, among other reasons because the channel is closed or full: then the client is

@@ -1,4 +1,4 @@
-/** What an {@link EventEndpointError} can be about. The README says what to do about each. */
+/** What an {@link EventEndpointError} can be about. The guide to options says what to do about each. */
 export type EventEndpointErrorCode =
   /** The client did not read and was cut off; its response body ends with this error. */
   | "slow-client"
@@ -63,5 +63,5 @@ export type ErrorStage =
   | "filter"
   /** The log of a channel failed, or held what cannot be sent. It will be asked again. */
   | "log"
-  /** The closed-clients registry threw; the client was let in. */
+  /** The closed-clients registry failed: a client was let in, or its mark may be missing. */
   | "closed-clients";

@@ -37,9 +37,9 @@ export type CloseCode =
   | "max-duration"
   /** `options.signal` was aborted. */
   | "aborted"
-  /** The source given to `pipe()` ended. */
+  /** The source given to `pipe()`, or returned by a handler, ended. */
   | "source-ended"
-  /** The source given to `pipe()` failed. */
+  /** The source given to `pipe()`, or a handler, failed. */
   | "source-failed"
   /** The channel had no place left. */
   | "channel-full";
