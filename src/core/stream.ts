@@ -50,9 +50,7 @@ const TypedEventTarget: new () => EndpointEventTarget = EventTarget;
  * One event stream to one client, over whatever sink: the state machine that `EventEndpoint` is
  * built on. It is open until the first reason to end it, and says so exactly once.
  */
-export abstract class EventStream<
-  Events = DefaultEvents,
-> extends TypedEventTarget {
+export abstract class EventStream<Events = DefaultEvents> extends TypedEventTarget {
   readonly #options: StreamOptions;
   readonly #delivery: Delivery;
   /** Whether listeners can have been added: an end before that is told later. */
@@ -210,12 +208,17 @@ export abstract class EventStream<
     toMessage?: ((item: T) => Message | Event | null | undefined) | null,
     options?: PipeOptions,
   ): Promise<void> {
-    return pipeSource(source, toMessage, options, {
-      signal: this.signal,
-      send: (payload) => this.#send(payload.data, readFields(payload)),
-      ended: () => this.#delivery.end("source-ended", this.#formatGoodbye()),
-      failed: (error, stage) => this.#fail(error, stage),
-    });
+    try {
+      return pipeSource(source, toMessage, options, {
+        signal: this.signal,
+        send: (payload) => this.#send(payload.data, readFields(payload)),
+        ended: () => this.#delivery.end("source-ended", this.#formatGoodbye()),
+        failed: (error, stage) => this.#fail(error, stage),
+      });
+    } catch (error) {
+      if (!this.closed) throw error;
+      return Promise.resolve();
+    }
   }
 
   /**

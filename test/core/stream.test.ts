@@ -333,6 +333,23 @@ describe("the close event", () => {
   });
 });
 
+describe("a stream that is over", () => {
+  it("takes whatever it is given, and does nothing with it", async () => {
+    const stream = open();
+    void stream.close();
+    const { length } = sink.writes;
+    const locked = new ReadableStream();
+    locked.getReader();
+    for (const source of [5, null, locked, { [Symbol.iterator]: () => 5 }]) {
+      expect(await stream.pipe(source as never, 7 as never)).toBeUndefined();
+    }
+    expect(await stream.send(1n, { id: "a\n" })).toBe(false);
+    expect(stream.dispatchMessage(() => {})).toBe(false);
+    expect(stream.dispatchEvent(5 as never)).toBe(false);
+    expect(sink.writes.length).toBe(length);
+  });
+});
+
 describe("a client that comes back with a closing id", () => {
   it("is refused for an hour, and then counts as one without an id", async () => {
     const id = createClosingId();
