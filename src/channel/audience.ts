@@ -30,6 +30,11 @@ export class Audience {
     }
   }
 
+  /** Is it live, and gets everything? */
+  getsAll(member: Member): boolean {
+    return this.#everything.has(member);
+  }
+
   /** Calls back for everybody who gets everything. */
   forEachOfAll(call: (member: Member) => void): void {
     this.#everything.forEach(call);

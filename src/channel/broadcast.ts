@@ -19,6 +19,11 @@ interface Frame {
   readonly id: string | undefined;
 }
 
+/** A frame in a batch, and how many entries had come with it. */
+interface Batched extends Frame {
+  readonly position: number;
+}
+
 /** UTF-16 units of a batch that does not wait for the end of the turn. */
 const MAX_BATCH = 16_384;
 
@@ -26,7 +31,9 @@ const MAX_BATCH = 16_384;
  * Brings entries to members: each is formatted once, and the same bytes go to everybody.
  *
  * What comes in one turn goes together, as one text, to those who get everything: else each event
- * would cost some of what a write costs. A delivery asks for it first when anything else is sent.
+ * would cost some of what a write costs. A delivery asks for its own first when anything else is
+ * sent. Bringing may end a stream, whose listeners may do anything: nobody but that member may be
+ * touched for it, and `seen` tells for each what it has got.
  */
 export class Broadcast implements TurnTask {
   /** Where live members are: the id of the last entry that came. */
@@ -43,7 +50,9 @@ export class Broadcast implements TurnTask {
   /** What is being brought to members. */
   #current: LogEntry | undefined;
   /** What came in this turn, for those who get everything. */
-  #batch: Frame[] = [];
+  #batch: Batched[] = [];
+  /** The batch before, while it is being brought. */
+  #bringing: readonly Batched[] = [];
   #batchLength = 0;
   readonly #turn = shared("turn", (): { broadcast?: Broadcast | undefined } => ({}));
 
@@ -53,20 +62,19 @@ export class Broadcast implements TurnTask {
 
   /** From now on the member gets what comes. */
   goLive(member: Member): void {
-    this.flush();
     member.goLive(this.position);
     this.#audience.add(member);
   }
 
   leave(member: Member): void {
-    this.flush();
+    this.flushFor(member);
     this.#audience.delete(member);
     member.leave();
   }
 
   /** Gives a member, live or not, other topics and another filter. */
   change(member: Member, topics: Member["topics"], filter: EventFilter | undefined): void {
-    this.flush();
+    this.flushFor(member);
     const isLive = member.state === "live";
     if (isLive) this.#audience.delete(member);
     member.topics = topics;
@@ -75,6 +83,7 @@ export class Broadcast implements TurnTask {
     this.#audience.add(member);
     // Somebody's filter did that while all are asked: nobody is asked twice, or not at all.
     if (this.#current && member.seen < this.position) this.#show(member, this.#current);
+    member.seen = this.position;
   }
 
   /** Says how an entry is sent that is in no log, in which an empty id would be none. */
@@ -84,6 +93,8 @@ export class Broadcast implements TurnTask {
 
   /** An entry came. */
   publish(entry: LogEntry): void {
+    // Who is in two channels gets everything in the order in which it was sent.
+    if (this.#turn.broadcast !== this) this.#turn.broadcast?.flush();
     const position = ++this.position;
     if (entry.id) this.lastId = entry.id;
     this.#collect(entry);
@@ -101,21 +112,40 @@ export class Broadcast implements TurnTask {
 
   /** Gives what came in this turn to those who get everything. */
   flush(): void {
-    const batch = this.#batch;
-    const [first, ...others] = batch;
-    if (!first) return;
-    this.#batch = [];
-    this.#batchLength = 0;
-    // Nobody is kept by the last turn that there was.
-    this.#turn.broadcast = undefined;
-    const all = others.length > 0 ? joinFrames(batch) : first;
-    this.#audience.forEachOfAll((member) => {
-      const { delivery } = member;
-      member.seen = this.position;
-      if (delivery.hasRoomFor(all.text)) delivery.take(all.text, all.id);
-      // Whether a client is slow is judged at each event.
-      else for (const { text, id } of batch) delivery.take(text, id);
-    });
+    // What comes meanwhile is brought after that.
+    if (this.#bringing.length > 0) return;
+    for (let first; (first = this.#batch[0]);) {
+      const batch = (this.#bringing = this.#batch);
+      this.#batch = [];
+      this.#batchLength = 0;
+      // Nobody is kept by the last turn that there was.
+      if (this.#turn.broadcast === this) this.#turn.broadcast = undefined;
+      const all = joinFrames(batch);
+      const { position } = first;
+      try {
+        this.#audience.forEachOfAll((member) => {
+          if (member.seen < position && member.delivery.hasRoomFor(all.text)) {
+            member.seen = all.position;
+            member.delivery.take(all.text, all.id);
+          } else this.flushFor(member);
+        });
+      } finally {
+        this.#bringing = [];
+      }
+    }
+  }
+
+  /** Gives a member what came in this turn, if it gets everything. */
+  flushFor(member: Member): void {
+    if (member.seen === this.position || !this.#audience.getsAll(member)) return;
+    // Whether a client is slow is judged at each event.
+    for (const batch of [this.#bringing, this.#batch]) {
+      for (const { text, id, position } of batch) {
+        if (position <= member.seen) continue;
+        member.seen = position;
+        member.delivery.take(text, id);
+      }
+    }
   }
 
   /** Brings an entry to one member, if it is for that one. */
@@ -155,10 +185,10 @@ export class Broadcast implements TurnTask {
   #collect(entry: LogEntry): void {
     const frame = this.#frameOf(entry);
     if (!frame) return;
-    // Who is in two channels gets everything in the order in which it was sent.
-    if (this.#turn.broadcast !== this) this.#turn.broadcast?.flush();
     this.#turn.broadcast = this;
-    if (this.#batch.push(frame) === 1) findScheduler().afterTurn(this);
+    const { text, id } = frame;
+    const { position } = this;
+    if (this.#batch.push({ text, id, position }) === 1) findScheduler().afterTurn(this);
     this.#batchLength += frame.text.length;
     if (this.#batchLength > MAX_BATCH) this.flush();
   }
@@ -204,9 +234,12 @@ function createFrame(data: string, fields: FrameFields): Frame {
   return { text: new SharedText(formatMessage(data, fields)), id: fields.id };
 }
 
-function joinFrames(frames: readonly Frame[]): Frame {
+function joinFrames(frames: readonly Batched[]): Batched {
+  const last = frames.at(-1) as Batched;
+  if (frames.length === 1) return last;
   const ids = frames.flatMap(({ id }) => id ?? []);
-  return { text: new SharedText(frames.map(({ text }) => text).join("")), id: ids.at(-1) };
+  const text = new SharedText(frames.map((frame) => frame.text).join(""));
+  return { text, id: ids.at(-1), position: last.position };
 }
 
 function createCursorFrame(event: string, data: string, id: string | undefined): Frame {

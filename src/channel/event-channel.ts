@@ -273,7 +273,7 @@ export class EventChannel<Events = DefaultEvents> extends EventTarget {
 
   /** One for all members. */
   readonly #home: MemberHome = {
-    flush: () => this.#broadcast.flush(),
+    flush: (member) => this.#broadcast.flushFor(member),
     drop: (member) => {
       this.#members.delete(member.stream);
       this.#catchUp?.forget(member);

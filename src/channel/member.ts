@@ -7,8 +7,8 @@ export type EventFilter<Endpoint = EventStream> = (entry: LogEntry, events: Endp
 
 /** Where a member is one. */
 export interface MemberHome {
-  /** Gives all members what came in this turn. */
-  flush(): void;
+  /** Gives a member what came in this turn. */
+  flush(member: Member): void;
   /** Ends a membership. */
   drop(member: Member): void;
 }
@@ -68,7 +68,7 @@ export class Member implements Feeder {
   }
 
   flush(): void {
-    this.#home.flush();
+    this.#home.flush(this);
   }
 
   streamEnded(): void {

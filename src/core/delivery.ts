@@ -113,9 +113,10 @@ export class Delivery implements SinkOwner, Deadline, TurnTask {
     }
     // What is left of one large event may stay, together with what may wait beside it.
     if (
-      !this.code &&
       this.#exceeds(limit) &&
-      this.bufferedAmount + bytesOf(frame).length > limit + this.#largest
+      !this.code &&
+      // Nothing waits here any more. What feeders hold back comes after this.
+      this.#sink.bufferedAmount + bytesOf(frame).length > limit + this.#largest
     ) {
       this.#breakOff();
     }

@@ -67,8 +67,14 @@ export function pipeSource(
   const readAll = async (from: Reader): Promise<void> => {
     for (let count = 1; !isOver(); count++) {
       const { done, value } = (await from.next()) as IteratorResult<unknown, unknown>;
-      // Sources of ready promises are as good as async ones.
-      const item = await value;
+      let item: unknown;
+      try {
+        // Sources of ready promises are as good as async ones.
+        item = await value;
+      } catch (error) {
+        // They do not know that it failed: the end of the stream tells them, as long as we listen.
+        return target.failed(error, "source");
+      }
       if (done) return;
       if (!isOver()) await give(item);
       if (count % ITEMS_PER_TURN === 0) await new Promise((resolve) => setTimeout(resolve));

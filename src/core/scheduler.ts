@@ -55,13 +55,17 @@ export class Scheduler {
    */
   afterTurn(task: TurnTask): void {
     if (this.#turn.push(task) > 1) return;
+    const tasks = this.#turn.values();
     const run = () => {
       const now = performance.now();
       try {
         // One may bring others, whose turn is the same.
-        for (const each of this.#turn) each.onTurnEnd(now);
-      } finally {
+        for (const each of tasks) each.onTurnEnd(now);
         this.#turn = [];
+      } catch (error) {
+        // The fault of one: what others have collected has to leave.
+        queueMicrotask(run);
+        throw error;
       }
     };
     // From within a microtask, Node runs a tick only when there are no microtasks left.

@@ -1,6 +1,8 @@
 import { describe, expect, it, vi } from "vitest";
+import type { EventChannel } from "../../src/index.ts";
 import { turn } from "../support/recording-sink.ts";
-import { Stage } from "./recorded-channel.ts";
+import { type Client, Stage } from "./recorded-channel.ts";
+import { SlowLog } from "./slow-log.ts";
 
 const stage = new Stage();
 
@@ -111,6 +113,19 @@ describe.each(KINDS)("an event that is sent to a channel %s", (_, options) => {
     expect(late.data).toEqual(["2", "3"]);
   });
 
+  it("is for whoever follows everything, or its topic, at that moment", async () => {
+    const channel = stage.channel(options);
+    const client = stage.join(channel, { topics: ["t"] });
+    void channel.send("1", { topic: "u" });
+    void channel.add(client.stream);
+    void channel.send("2", { topic: "u" });
+    void channel.add(client.stream, { topics: ["t"] });
+    void channel.send("3", { topic: "u" });
+    void channel.send("4", { topic: "t" });
+    await turn();
+    expect(client.data).toEqual(["2", "4"]);
+  });
+
   it("has data that is split into lines, like any other", async () => {
     const channel = stage.channel(options);
     const { sink } = stage.join(channel);
@@ -189,6 +204,124 @@ describe.each(KINDS)("the members of a channel %s", (_, options) => {
     const heard = other.data.map((data) => data.replace(/x+/, ""));
     expect(heard).toEqual(["1", "2", "3", "gone"]);
   });
+});
+
+describe.each(KINDS)(
+  "a close listener, while what a turn sent to a channel %s is brought,",
+  (_, options) => {
+    const own = { maxBufferedAmount: 1_000, highWaterMark: 100 };
+    const short = (client: { data: string[] }) => client.data.map((data) => data.replace(/x+/, ""));
+
+    /** A channel with members that take nothing, then one that does, and twelve events in one turn. */
+    async function start(onClose: (slow: number) => void) {
+      const channel = stage.channel(options);
+      const slow = [0, 1, 2].map(() => stage.join(channel, {}, "", own));
+      const other = stage.join(channel);
+      await turn();
+      for (const [i, { sink, stream }] of slow.entries()) {
+        sink.flows = false;
+        stream.addEventListener("close", () => onClose(i));
+      }
+      const sent = Array.from({ length: 12 }, (_, i) => `${i}${"x".repeat(150)}`);
+      for (const data of sent) void channel.send(data);
+      return { channel, slow, other, sent: sent.map((_, i) => `${i}`) };
+    }
+
+    it("sends what comes to everybody after that, also if others close then", async () => {
+      const { channel, other, sent } = await start((i) => void channel.send(`gone ${i}`));
+      await turn();
+      expect(short(other)).toEqual([...sent, "gone 0", "gone 1", "gone 2"]);
+      expect(other.stream.lastEventId).toBe(other.ids.at(-1) ?? "");
+    });
+
+    it("sends much, which comes to everybody after that", async () => {
+      const { channel, other, sent } = await start((i) => {
+        void channel.send(`gone ${i} ${"x".repeat(20_000)}`);
+      });
+      await turn();
+      expect(short(other)).toEqual([...sent, "gone 0 ", "gone 1 ", "gone 2 "]);
+    });
+
+    it("adds who gets what comes after that", async () => {
+      const late: Client[] = [];
+      const { channel, sent, other } = await start((i) => {
+        void channel.send(`gone ${i}`);
+        late.push(stage.join(channel));
+      });
+      await turn();
+      expect(short(other)).toEqual([...sent, "gone 0", "gone 1", "gone 2"]);
+      expect(late.map(short)).toEqual([["gone 1", "gone 2"], ["gone 2"], []]);
+    });
+
+    it.each<[string, (channel: EventChannel, other: Client) => unknown, string[]]>([
+      ["takes from the channel", (channel, { stream }) => channel.delete(stream), []],
+      ["closes", (_, { stream }) => stream.close(), []],
+      ["closes for good", (_, { stream }) => stream.close(true), [""]],
+      ["sends something to", (_, { stream }) => stream.send("own"), ["own"]],
+      ["gives topics to", (channel, { stream }) => channel.add(stream, { topics: ["t"] }), []],
+      [
+        "gives a filter to",
+        (channel, { stream }) => channel.add(stream, { filter: () => false }),
+        [],
+      ],
+    ])("%s others, who have got it by then", async (_, act, more) => {
+      const { channel, other, sent } = await start((i) => i === 0 && act(channel, other));
+      await turn();
+      expect(short(other)).toEqual([...sent, ...more]);
+    });
+
+    it("lets another one follow everything, who gets nothing of that twice", async () => {
+      const second = stage.client();
+      const { channel } = await start((i) => {
+        if (i === 0) void channel.add(second.stream);
+        void channel.send("gone");
+      });
+      void channel.add(second.stream, { topics: ["t"] });
+      void channel.send("last");
+      await turn();
+      expect(second.data).toEqual(["last", "gone", "gone", "gone"]);
+    });
+  },
+);
+
+it("who catches up misses nothing that a close listener sends before it is live", async () => {
+  const log = new SlowLog();
+  const channel = stage.channel({ log });
+  const slow = stage.join(channel, {}, "", { maxBufferedAmount: 100, highWaterMark: 10 });
+  slow.stream.addEventListener("close", () => void channel.send("gone"));
+  const cursor = await channel.send("1" + "x".repeat(100), { topic: "hidden" });
+  await turn();
+  slow.sink.flows = false;
+  await channel.send("2" + "x".repeat(100), { topic: "hidden" });
+  await turn();
+  const late = stage.join(channel, { topics: ["t"] }, cursor);
+  await turn();
+  // The answer comes in the turn in which the slow one turns out to be slow.
+  void channel.send("3" + "x".repeat(100), { topic: "hidden" });
+  expect(slow.stream.closed).toBe(false);
+  await log.answer();
+  await log.answerAll();
+  void channel.send("4");
+  await turn();
+  expect(slow.closes).toMatchObject([{ code: "slow-client" }]);
+  expect(late.data).toEqual(["gone", "4"]);
+});
+
+it("who joins while another channel is brought first gets nothing of what came before", async () => {
+  const [lobby, channel] = [stage.channel({ log: false }), stage.channel()];
+  stage.join(channel);
+  const slow = stage.join(lobby, {}, "", { maxBufferedAmount: 100, highWaterMark: 10 });
+  await turn();
+  slow.sink.flows = false;
+  const late: Client[] = [];
+  slow.stream.addEventListener("close", () => late.push(stage.join(channel)));
+  for (let i = 0; i < 3; i++) void lobby.send("x".repeat(100));
+  void channel.send("1");
+  void channel.send("2");
+  await turn();
+  const [first] = late;
+  expect(first?.data).toEqual(["1", "2"]);
+  expect(new Set(first?.ids).size).toBe(3);
 });
 
 describe("one endpoint in several channels without a log", () => {

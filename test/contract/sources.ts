@@ -351,6 +351,22 @@ export function sourcesContract(name: string, start: StartHost): void {
         expect(await closes.take()).toMatchObject({ code: "source-failed" });
       });
 
+      it("because it is a promise that fails, the source is told, too, which knows nothing of it", async () => {
+        const [client, events] = await connect();
+        let isLeft = false;
+        const source = function* () {
+          try {
+            yield Promise.reject(new Error("no"));
+          } finally {
+            isLeft = true;
+          }
+        };
+        await within(events.pipe(source()), "end of pipe()");
+        await expect(client.readAll()).rejects.toThrow();
+        expect(isLeft).toBe(true);
+        expect(faults).toMatchObject([{ error: { message: "no" }, stage: "source" }]);
+      });
+
       it("from an EventTarget, too, and it is let go", async () => {
         const source = new CountingTarget();
         const [client, events] = await connect();

@@ -1,5 +1,6 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
 import { type Deadline, findScheduler, Scheduler } from "../../src/core/scheduler.ts";
+import { settle, watchProcess } from "../support/process-watch.ts";
 
 describe("deadlines", () => {
   let scheduler: Scheduler;
@@ -123,18 +124,38 @@ describe("afterTurn", () => {
     expect(calls).toEqual(["now", "promises", "after"]);
   });
 
-  it("runs what is asked for meanwhile after the next turn", async () => {
+  it("runs all, also behind one that throws, whose fault nobody hides", async () => {
+    const watch = watchProcess();
+    onTestFinished(() => watch.stop());
     const scheduler = new Scheduler();
     const calls: number[] = [];
+    const add = (onTurnEnd: () => void) => scheduler.afterTurn({ onTurnEnd });
+    add(() => {
+      add(() => calls.push(2));
+      throw new Error("from a task");
+    });
+    add(() => calls.push(1));
+    await settle();
+    add(() => calls.push(3));
+    await settle();
+    expect(calls).toEqual([1, 2, 3]);
+    expect(watch.uncaught).toMatchObject([{ message: "from a task" }]);
+  });
+
+  it("runs what is asked for meanwhile in the same turn", async () => {
+    const scheduler = new Scheduler();
+    const calls: string[] = [];
     await new Promise<void>((resolve) => {
       scheduler.afterTurn({
         onTurnEnd: () => {
-          calls.push(1);
-          scheduler.afterTurn({ onTurnEnd: () => (calls.push(2), resolve()) });
+          scheduler.afterTurn({ onTurnEnd: () => (calls.push("meanwhile"), resolve()) });
+          void Promise.resolve().then(() => calls.push("promise"));
+          calls.push("first");
         },
       });
     });
-    expect(calls).toEqual([1, 2]);
+    await Promise.resolve();
+    expect(calls).toEqual(["first", "meanwhile", "promise"]);
   });
 });
 

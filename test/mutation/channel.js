@@ -195,7 +195,7 @@ const MUTANTS = {
     },
     {
       name: "who leaves does not get what came before in the same turn",
-      from: "leave(member: Member): void {\n    this.flush();",
+      from: "leave(member: Member): void {\n    this.flushFor(member);",
       to: "leave(member: Member): void {",
       tests: ["channel/broadcast"],
     },
@@ -207,8 +207,26 @@ const MUTANTS = {
     },
     {
       name: "a batch is one frame for a client that has little room",
-      from: "if (delivery.hasRoomFor(all.text)) ",
-      to: "if (all) ",
+      from: "if (member.seen < position && member.delivery.hasRoomFor(all.text)) {",
+      to: "if (member.seen < position) {",
+      tests: ["channel/broadcast"],
+    },
+    {
+      name: "who has got a part of a batch gets it again",
+      from: "if (position <= member.seen) continue;",
+      to: "",
+      tests: ["channel/broadcast"],
+    },
+    {
+      name: "who follows everything from now on gets what came before in the same turn",
+      from: "member.seen = this.position;\n  }\n\n  /** Says",
+      to: "}\n\n  /** Says",
+      tests: ["channel/broadcast"],
+    },
+    {
+      name: "what comes while a batch is brought overtakes it",
+      from: "if (this.#bringing.length > 0) return;",
+      to: "",
       tests: ["channel/broadcast"],
     },
     {

@@ -55,8 +55,12 @@ export class BodySink implements Sink {
     const bytes = bytesOf(text);
     this.#written += bytes.length;
     // Copies, because who reads a piece may give its memory away, which others have as well.
-    for (let start = 0; start < bytes.length;) {
-      this.#controller.enqueue(bytes.slice(start, (start += PIECE_BYTES)));
+    try {
+      for (let start = 0; start < bytes.length;) {
+        this.#controller.enqueue(bytes.slice(start, (start += PIECE_BYTES)));
+      }
+    } catch {
+      // The reader cancelled it, which the owner is being told.
     }
   }
 

@@ -35,6 +35,18 @@ export function findNativeWrite(response: NodeResponse): unknown {
 }
 
 /**
+ * Is `writeHead` the one that Node's own HTTP/1 responses have? Others may know no flat arrays, or
+ * look for what was set.
+ */
+export function hasNativeHead(response: NodeResponse): boolean {
+  const owner = findOwner(response, "writeHead") as {
+    writeHead?: { name: string; length: number };
+  };
+  const { name, length } = owner.writeHead ?? {};
+  return name === "writeHead" && length === 3 && owner === findOwner(response, "assignSocket");
+}
+
+/**
  * May frames go to the response's socket right now? Not if it was wrapped meanwhile, nor when bytes
  * in the response must go first: its head, a cork, an earlier response on the same connection.
  */

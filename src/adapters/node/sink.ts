@@ -5,7 +5,7 @@ import { createHeaders } from "../../core/headers.ts";
 import type { Text } from "../../core/shared-text.ts";
 import { PIECE_BYTES, type ResponseHead, type Sink, type SinkOwner } from "../../core/sink.ts";
 import { unpolluted } from "../../core/unpolluted.ts";
-import { findNativeWrite, isBare } from "./bare.ts";
+import { findNativeWrite, hasNativeHead, isBare } from "./bare.ts";
 import { Pieces } from "./pieces.ts";
 import type { NodeResponse } from "./types.ts";
 
@@ -247,8 +247,8 @@ export class ResponseSink implements Sink {
     // Left by a framework that expected another answer, it would cut the stream off.
     res.removeHeader("content-length");
     // What is set, Node keeps as long as the response lives. Wrappers look for it there.
-    const isUntouched = this.#nativeWrite && !Object.hasOwn(res, "writeHead");
-    if (isUntouched && res.getHeaderNames?.().length === 0) {
+    const isNative = this.#nativeWrite && hasNativeHead(res);
+    if (isNative && res.getHeaderNames?.().length === 0) {
       return void res.writeHead(head.status, [...headers].flat());
     }
     for (const [name, value] of headers) {

@@ -1,5 +1,10 @@
 import { describe, expect, it } from "vitest";
-import { type CloseEvent, EventEndpoint, type EventEndpointOptions } from "../../../src/index.ts";
+import {
+  type CloseEvent,
+  EventChannel,
+  EventEndpoint,
+  type EventEndpointOptions,
+} from "../../../src/index.ts";
 import { Inbox, within } from "../../support/inbox.ts";
 
 function open(options?: EventEndpointOptions, init?: RequestInit) {
@@ -78,6 +83,25 @@ describe("an endpoint over a Fetch request", () => {
     expect(closes.size).toBe(0);
     expect(await events.send("x")).toBe(false);
   });
+
+  it.each(["the body is cancelled", "the request is aborted"])(
+    "is closed in the turn in which a channel has sent more than it may hold, and %s",
+    async (how) => {
+      const aborter = new AbortController();
+      const { events, closes } = open({ maxBufferedAmount: 200 }, { signal: aborter.signal });
+      const channel = new EventChannel({ log: false });
+      await channel.add(events);
+      const reader = events.response.body!.getReader();
+      await reader.read();
+      void channel.send("x".repeat(40));
+      events.dispatchComment("x".repeat(80));
+      void channel.send("x".repeat(40));
+      if (how === "the body is cancelled") await reader.cancel();
+      else aborter.abort();
+      expect(await closes.take()).toMatchObject({ code: "client-left", wasClean: false });
+      expect(channel.size).toBe(0);
+    },
+  );
 
   it("lets go of the request's signal when it is closed", async () => {
     const { signal } = new AbortController();

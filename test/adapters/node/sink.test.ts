@@ -10,6 +10,12 @@ import { RawClient } from "../../support/raw.ts";
 
 type Handle = (req: http.IncomingMessage, res: http.ServerResponse) => void;
 
+type SetHead = (
+  this: http.ServerResponse,
+  status: number,
+  headers?: Record<string, string>,
+) => http.ServerResponse;
+
 const GET = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
 
 describe("an endpoint over (req, res) of node:http", () => {
@@ -152,6 +158,43 @@ describe("an endpoint over (req, res) of node:http", () => {
         expect(lines).toContain(line);
       }
       expect(client.head).not.toContain("content-length");
+    });
+
+    it.each([
+      [
+        "a class of its own",
+        (res: http.ServerResponse, sets: SetHead) => {
+          class Response extends http.ServerResponse {}
+          Object.assign(Response.prototype, { writeHead: sets });
+          Object.setPrototypeOf(res, Response.prototype);
+        },
+      ],
+      [
+        "Node's class, patched",
+        (_res: http.ServerResponse, sets: SetHead) => {
+          const { prototype } = http.ServerResponse;
+          const { writeHead } = prototype;
+          onTestFinished(() => void Object.assign(prototype, { writeHead }));
+          Object.assign(prototype, { writeHead: sets });
+        },
+      ],
+    ])("what %s does with the head is done with all of it", async (_, wrap) => {
+      const { writeHead } = http.ServerResponse.prototype;
+      // As much middleware does it, which knows headers as an object only.
+      const sets: SetHead = function (status, headers = {}) {
+        for (const [name, value] of Object.entries(headers)) this.setHeader(name, value);
+        this.setHeader("X-Seen", String(this.getHeader("content-type")));
+        return writeHead.call(this, status);
+      };
+      handle = (req, res) => {
+        wrap(res, sets);
+        new EventEndpoint(req, res);
+      };
+      const client = await connect();
+      await client.readUntil(":\n");
+      const lines = client.head.split("\r\n");
+      expect(lines).toContain("content-type: text/event-stream");
+      expect(lines).toContain("x-seen: text/event-stream");
     });
 
     it("they survive a 204, too", async () => {
