@@ -83,8 +83,8 @@ const MUTANTS = [
     file: DELIVERY,
     tests: OF_MODEL,
     name: "the close event fires again when the response ends as well",
-    from: `  sinkClosed(clean = !this.#isDirty): void {\n    if (this.isOver) return;`,
-    to: `  sinkClosed(clean = !this.#isDirty): void {`,
+    from: `    this.flushFeeders();\n    if (this.isOver) return;\n    this.isOver = true;`,
+    to: `    this.flushFeeders();\n    this.isOver = true;`,
   },
   {
     file: DELIVERY,
@@ -216,8 +216,8 @@ const MUTANTS = [
     file: NODE,
     tests: OF_PIPELINES,
     name: "a response that waits for its turn does not hear of the connection",
-    from: `.on("close", this.#onEnd);\n    this.#setHeaders`,
-    to: `;\n    this.#setHeaders`,
+    from: `.on("close", this.#onEnd);\n    this.#writeHead`,
+    to: `;\n    this.#writeHead`,
   },
   {
     file: FETCH,
