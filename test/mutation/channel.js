@@ -395,7 +395,7 @@ try {
   }
   symlinkSync(join(root, "node_modules"), join(copy, "node_modules"));
   const all = Object.values(MUTANTS).flatMap((mutants) => mutants.flatMap(({ tests }) => tests));
-  const passes = pass([...new Set(all)], 600_000);
+  const passes = pass([...new Set(all)], 600_000, "inherit");
   report("the sources as they are", passes ? "pass" : "FAIL", !passes);
   for (const [file, mutants] of Object.entries(MUTANTS)) {
     const path = join(copy, "src", file);
@@ -420,12 +420,20 @@ console.log(`${planted - missed} of ${planted} caught`);
 process.exitCode = missed > 0 ? 1 : 0;
 
 /** Do these tests pass on the copy as it is? A hang is a failure, too. */
-function pass(tests, timeout = 60_000) {
+function pass(tests, timeout = 60_000, output = "ignore") {
   const files = tests.map((name) => `test/${name.includes("/") ? "" : "delivery/"}${name}.test.ts`);
   const { status } = spawnSync(
     process.execPath,
-    [join(root, "node_modules/vitest/vitest.mjs"), "run", "--bail", "1", ...files],
-    { cwd: copy, stdio: "ignore", timeout },
+    [
+      join(root, "node_modules/vitest/vitest.mjs"),
+      "run",
+      "--bail",
+      "1",
+      "--reporter",
+      "dot",
+      ...files,
+    ],
+    { cwd: copy, stdio: ["ignore", output, output], timeout },
   );
   return status === 0;
 }
