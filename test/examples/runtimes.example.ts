@@ -7,7 +7,7 @@ import { installed } from "../support/installed.ts";
 import { channelStory } from "./channel-story.ts";
 import { describeWith } from "./describe-with.ts";
 import { Example, EXAMPLES } from "./example.ts";
-import { freePort } from "./free-port.ts";
+import { findFreePort } from "../support/free-port.ts";
 
 const bun = installed("bun", "..", ".bin", "bun");
 const deno = installed("deno", "..", ".bin", "deno");
@@ -43,7 +43,7 @@ describeWith(workerd, INSTALL, "worker/index.js", () => {
       format: "esm",
       external: ["cloudflare:workers"],
     });
-    const url = new URL(`http://127.0.0.1:${await freePort()}/events`);
+    const url = new URL(`http://127.0.0.1:${await findFreePort()}/events`);
     const command = [workerd, "serve", `--socket-addr=http=${url.host}`] as const;
     return Example.start("worker.capnp", { command, folder, url });
   });

@@ -1,8 +1,7 @@
-import { once } from "node:events";
-import { createServer, type AddressInfo } from "node:net";
 import { Cluster } from "ioredis";
 import { Cluster as Cluster5 } from "ioredis-5";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { findFreePort } from "../support/free-port.ts";
 import { RedisClosedClients } from "../../src/redis/closed-clients.ts";
 import { RedisEventLog } from "../../src/redis/event-log.ts";
 import { eventLogContract } from "../../src/testing/event-log-contract.ts";
@@ -22,7 +21,7 @@ const SLOTS = 16_384;
 
 /** Three servers that share the keys between them, and no copies. */
 async function startCluster(bench: Bench): Promise<RedisServer[]> {
-  const busPorts = await Promise.all(Array.from({ length: NODES }, findPort));
+  const busPorts = await Promise.all(Array.from({ length: NODES }, findFreePort));
   const options = ["--cluster-enabled", "yes", "--cluster-require-full-coverage", "no"];
   const nodes = await Promise.all(
     busPorts.map((port) =>
@@ -45,15 +44,6 @@ async function startCluster(bench: Bench): Promise<RedisServer[]> {
   };
   for (const node of nodes) while (!(await isWhole(node)));
   return nodes;
-}
-
-async function findPort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
 }
 
 describeWithProgram(["redis-server"], "a log in a Redis Cluster", () => {

@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Redis } from "ioredis";
+import { findFreePort } from "../support/free-port.ts";
 import { findProgram } from "../support/program.ts";
 
 /** A Redis of a test's own, in a folder of its own, on a port that was free. */
@@ -23,7 +23,7 @@ export class RedisServer {
   /** @param args more arguments of `redis-server`, such as `--appendonly yes` */
   static async start(...args: string[]): Promise<RedisServer> {
     const folder = await mkdtemp(join(tmpdir(), "event-endpoint-redis-"));
-    const server = new RedisServer(await findPort(), folder, args);
+    const server = new RedisServer(await findFreePort(), folder, args);
     await server.restart();
     return server;
   }
@@ -83,13 +83,4 @@ export class RedisServer {
     await this.kill();
     await rm(this.folder, { recursive: true, force: true });
   }
-}
-
-async function findPort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  await once(server, "close");
-  return typeof address === "object" && address ? address.port : 0;
 }

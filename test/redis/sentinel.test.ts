@@ -1,12 +1,12 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Redis } from "ioredis";
 import { Redis as Redis5 } from "ioredis-5";
 import { expect } from "vitest";
+import { findFreePort } from "../support/free-port.ts";
 import { RedisEventLog } from "../../src/redis/event-log.ts";
 import { within } from "../support/inbox.ts";
 import { describeWithProgram, findProgram } from "../support/program.ts";
@@ -36,7 +36,7 @@ class Sentinel implements AsyncDisposable {
 
   static async of(server: RedisServer): Promise<Sentinel> {
     const folder = await mkdtemp(join(tmpdir(), "event-endpoint-sentinel-"));
-    const port = await findPort();
+    const port = await findFreePort();
     const lines = [
       `port ${port}`,
       "bind 127.0.0.1",
@@ -100,12 +100,3 @@ describeWithProgram(["redis-server"], "a log over servers that a sentinel watche
     }
   });
 });
-
-async function findPort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
-}

@@ -2,9 +2,9 @@ import { build } from "esbuild";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { cp, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { findFreePort } from "../../support/free-port.ts";
 import { buildPackage } from "../../support/build.ts";
 import { within } from "../../support/inbox.ts";
 
@@ -49,7 +49,7 @@ export class RuntimeServer implements AsyncDisposable {
       bundle: true,
       format: "esm",
     });
-    const port = await findPort();
+    const port = await findFreePort();
     const child = spawn(
       program,
       args.map((arg) => arg.replace("$PORT", `${port}`)),
@@ -86,13 +86,4 @@ export class RuntimeServer implements AsyncDisposable {
     }
     await rm(this.#folder, { recursive: true, force: true });
   }
-}
-
-async function findPort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
 }
