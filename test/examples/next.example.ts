@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { channelStory } from "./channel-story.ts";
-import { describeWith } from "./describe-with.ts";
+import { describeWith } from "../support/describe-with.ts";
 import { Example, EXAMPLES } from "./example.ts";
 
 const run = promisify(execFile);

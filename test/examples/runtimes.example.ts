@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterAll } from "vitest";
 import { installed } from "../support/installed.ts";
 import { channelStory } from "./channel-story.ts";
-import { describeWith } from "./describe-with.ts";
+import { describeWith } from "../support/describe-with.ts";
 import { Example, EXAMPLES } from "./example.ts";
 import { findFreePort } from "../support/free-port.ts";
 
